@@ -1,0 +1,116 @@
+"""The seams: what the story needs of the outer world, with numpy at each border.
+
+A door implements one of these; `lczmap.testing` ships fakes; the story and the tests know nothing else.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lczmap.things.composite import Composite
+from lczmap.things.record import Record, RecordKind
+from lczmap.words.grid import PixelGrid
+from lczmap.words.modelcard import ModelCard
+from lczmap.words.period import Period
+from lczmap.words.place import LonLatBox
+from lczmap.words.scene import Scene, SceneItem
+from lczmap.words.source import SourceRules
+from lczmap.words.spec import CompositeMethod
+
+
+class ImagerySource(Protocol):
+    """Sentinel-2 L2A by STAC."""
+
+    @property
+    def rules(self) -> SourceRules:
+        """How this source's items are read."""
+        ...
+
+    def search(self, box: LonLatBox, period: Period) -> Sequence[SceneItem]:
+        """Every item whose footprint meets a box in a period, offsets not yet settled.
+
+        Raises:
+            SourceUnreachableError: the source does not answer after retries.
+            BrokenCatalogueError: it answers, but not with STAC.
+        """
+        ...
+
+    def fetch(self, ids: Sequence[str]) -> Sequence[SceneItem]:
+        """Items by id, for replaying a manifest.
+
+        Raises:
+            SourceError: one of them is gone.
+        """
+        ...
+
+    def settle(self, entry: SceneItem) -> SceneItem:
+        """Decide an item's radiometric offset from the source's rule and one coarse overview.
+
+        Raises:
+            BrokenAssetError: the overview cannot be read.
+        """
+        ...
+
+    def composite(
+        self, grid: PixelGrid, scenes: Sequence[Scene], items: Sequence[str], method: CompositeMethod
+    ) -> Composite:
+        """Read frozen scenes on a grid and make their clear-sky composite.
+
+        Args:
+            grid: a tile's observed grid, or any grid on multiples of 10 m.
+            scenes: the frozen scenes.
+            items: their STAC items as JSON text, in the same order.
+            method: mask and median.
+
+        Raises:
+            BrokenAssetError: an asset is missing, truncated or unreadable; it names the item.
+            SourceUnreachableError: the source does not answer after retries.
+        """
+        ...
+
+
+class PatchClassifier(Protocol):
+    """Classes of Sentinel-2 patches."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model is and what it eats."""
+        ...
+
+    def probabilities(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Class probabilities of patches.
+
+        Args:
+            patches: (n, 32, 32, 10) reflectance 0..1, rows from the north, bands in input order.
+
+        Returns:
+            (n, 17), rows summing to 1.
+        """
+        ...
+
+
+class TileStore(Protocol):
+    """Records under their keys: written whole or not at all, never changed."""
+
+    def has(self, kind: RecordKind, key: str) -> bool:
+        """Whether a record exists."""
+        ...
+
+    def read(self, kind: RecordKind, key: str) -> Record:
+        """Read a record.
+
+        Raises:
+            BrokenRecordError: it is not there or cannot be read.
+        """
+        ...
+
+    def write(self, kind: RecordKind, key: str, record: Record) -> None:
+        """Write a record; under its final name it is whole or absent.
+
+        Raises:
+            StoreFullError: no space is left.
+            StoreError: the store failed otherwise.
+        """
+        ...

@@ -1,0 +1,167 @@
+"""The fact: a wish with everything frozen that its map depends on, and the two addresses that follow."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from lczmap.words.errors import NoImageryError, SpecError
+from lczmap.words.grid import Tile
+from lczmap.words.place import Place, TileArea
+from lczmap.words.scene import Scene
+from lczmap.words.source import SourceRules
+from lczmap.words.spec import RunSpec
+
+OBSERVE_RECIPE = 1
+"""Rises whenever the same scenes would give another composite."""
+INTERPRET_RECIPE = 1
+"""Rises whenever the same composite would give another map."""
+
+KEY_DIGITS = 32
+"""Hexadecimal digits of a key: 128 bits of SHA-256."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFile:
+    """One model that takes part, by name and by the bytes of its weights."""
+
+    role: str
+    """`sentinel`, `segmenter` or `graph`."""
+    name: str
+    """Name of the model's card."""
+    sha256: str
+    """Digest of the weights file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """An item that the search found and the plan leaves out."""
+
+    id: str
+    """STAC item id."""
+    reason: str
+    """Why, in a few words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TilePlan:
+    """One tile of a plan."""
+
+    area: TileArea
+    """The tile and the posts wanted of it."""
+    scene_ids: tuple[str, ...]
+    """Items its composite is made from, sorted."""
+
+    @property
+    def tile(self) -> Tile:
+        """The tile."""
+        return self.area.tile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything a map depends on, and nothing else; replayable from its manifest."""
+
+    place: Place
+    """Where; its name is in no key."""
+    spec: RunSpec
+    """The wish."""
+    source: SourceRules
+    """How the source's items are read."""
+    models: tuple[ModelFile, ...]
+    """Every model that takes part."""
+    scenes: Mapping[str, Scene]
+    """Frozen items by id, as settled for the whole run."""
+    tiles: tuple[TilePlan, ...]
+    """From north-west to south-east."""
+    planned: date
+    """Day of the search; in no key."""
+    skipped: tuple[Skipped, ...] = ()
+    """What was found and left out; in no key."""
+    items: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """STAC items as JSON text by id, so that a worker need not search; in no key, in no manifest."""
+
+    def scenes_of(self, tile: TilePlan) -> tuple[Scene, ...]:
+        """The frozen scenes of one tile."""
+        return tuple(self.scenes[scene_id] for scene_id in tile.scene_ids)
+
+    def tile_named(self, tile: Tile) -> TilePlan:
+        """The plan of one tile.
+
+        Raises:
+            SpecError: where the plan does not hold it.
+        """
+        for entry in self.tiles:
+            if entry.tile == tile:
+                return entry
+        raise SpecError(f"Tile {tile.name} is not in the plan of {self.place.slug}; it holds {len(self.tiles)}.")
+
+    def without(self, scene_id: str, reason: str) -> "Plan":
+        """The plan that remains when one item turns out to be unreadable: it leaves every tile.
+
+        Raises:
+            NoImageryError: where a tile would be left without any scene.
+        """
+        tiles = tuple(
+            replace(entry, scene_ids=tuple(other for other in entry.scene_ids if other != scene_id))
+            for entry in self.tiles
+        )
+        bare = [
+            after.tile.name
+            for before, after in zip(self.tiles, tiles, strict=True)
+            if before.scene_ids and not after.scene_ids
+        ]
+        if bare:
+            raise NoImageryError(
+                f"Item {scene_id} cannot be read ({reason}) and no other scene covers tile {bare[0]}; "
+                "ask for a longer period or another source."
+            )
+        return replace(
+            self,
+            scenes={key: scene for key, scene in self.scenes.items() if key != scene_id},
+            items={key: item for key, item in self.items.items() if key != scene_id},
+            tiles=tiles,
+            skipped=(*self.skipped, Skipped(id=scene_id, reason=reason)),
+        )
+
+
+def observation_key(plan: Plan, tile: TilePlan) -> str:
+    """Address of a tile's composite: same key, same pixels."""
+    return digest(
+        {
+            "recipe": OBSERVE_RECIPE,
+            "tile": tile.tile.name,
+            "items": [list(scene.address) for scene in plan.scenes_of(tile)],
+            "source": plan.source.digest_fields,
+            "composite": {
+                "name": plan.spec.composite.name,
+                "scl_dropped": list(plan.spec.composite.scl_dropped),
+                "dilation_metres": plan.spec.composite.dilation_metres,
+            },
+        }
+    )
+
+
+def map_key(plan: Plan, tile: TilePlan) -> str:
+    """Address of a tile's map: same key, same bytes."""
+    spec = plan.spec
+    return digest(
+        {
+            "recipe": INTERPRET_RECIPE,
+            "observation": observation_key(plan, tile),
+            "vhr": None,
+            "posting": spec.posting,
+            "wanted": tile.area.digest,
+            "segmenter": spec.segmenter,
+            "models": sorted([model.role, model.name, model.sha256] for model in plan.models),
+            "precision": spec.precision,
+            "weight": spec.sentinel_weight,
+        }
+    )
+
+
+def digest(fields: Mapping[str, object]) -> str:
+    """Key of a mapping: SHA-256 of its canonical JSON."""
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]

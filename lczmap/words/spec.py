@@ -1,0 +1,75 @@
+"""The wish: what a user asks of a run, with every default in one place."""
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from lczmap.words.errors import SpecError
+from lczmap.words.grid import HALO_METRES, Posting
+from lczmap.words.period import Period
+
+Precision = Literal["float32", "bfloat16"]
+"""Arithmetic of the classifiers; part of the wish, never taken from the hardware."""
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+"""Every precision on offer."""
+
+SCL_DROPPED = (0, 1, 3, 8, 9, 10)
+"""SCL classes that do not show the ground: nodata, saturated, cloud shadow, cloud (two), cirrus."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompositeMethod:
+    """How many scenes become one image: the clear-sky median of the least cloudy solar days."""
+
+    name: Literal["clear-median"] = "clear-median"
+    """Per pixel and band, the median over clear looks; of an even number the mean of the middle two."""
+    max_cloud_percent: float = 40.0
+    """Scenes that their catalogue calls cloudier are left out."""
+    max_solar_days: int = 12
+    """Solar days kept for each MGRS tile, least cloudy first."""
+    scl_dropped: tuple[int, ...] = SCL_DROPPED
+    """SCL classes that are not clear."""
+    dilation_metres: int = 60
+    """Radius (of a square) by which what is not clear grows; hides cloud leaked by resampling."""
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be computed."""
+        if not 0 <= self.max_cloud_percent <= 100:
+            raise SpecError(f"max_cloud_percent is {self.max_cloud_percent}, expected 0 to 100; change it in the spec.")
+        if not 1 <= self.max_solar_days <= 100:
+            raise SpecError(f"max_solar_days is {self.max_solar_days}, expected 1 to 100; change it in the spec.")
+        if not 0 <= self.dilation_metres <= HALO_METRES or self.dilation_metres % 20:
+            raise SpecError(
+                f"dilation_metres is {self.dilation_metres}, expected a multiple of 20 from 0 to "
+                f"{HALO_METRES}; change it in the spec."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """One run as asked for, free of any place and any machine."""
+
+    period: Period
+    """First and last day of imagery."""
+    source: str = "earth-search"
+    """Name of the imagery source in the catalogue, an address, or `local`."""
+    composite: CompositeMethod = field(default_factory=CompositeMethod)
+    """How scenes become one image."""
+    posting: Posting = 320
+    """Distance of posts, metres."""
+    segmenter: str = "none"
+    """Which segmenter cuts the VHR image into instances; `none` leaves the VHR stream out."""
+    sentinel_model: str = "resnet11-provisional"
+    """Classifier of Sentinel-2 patches."""
+    graph_model: str = "none"
+    """Classifier of instance graphs."""
+    sentinel_weight: float | None = None
+    """Share of the Sentinel stream in the fused probabilities; None takes the pair's card."""
+    precision: Precision = "float32"
+    """Arithmetic of the classifiers."""
+
+    def __post_init__(self) -> None:
+        """Refuse a weight that is no share."""
+        if self.sentinel_weight is not None and not 0 <= self.sentinel_weight <= 1:
+            raise SpecError(
+                f"sentinel_weight is {self.sentinel_weight}, expected a share from 0 to 1; change it in the spec."
+            )
