@@ -15,7 +15,7 @@ from lczmap.words.grid import PixelGrid
 from lczmap.words.modelcard import ModelCard
 from lczmap.words.period import Period
 from lczmap.words.place import LonLatBox
-from lczmap.words.scene import Scene, SceneItem
+from lczmap.words.scene import Found, Scene, SceneItem
 from lczmap.words.source import SourceRules
 from lczmap.words.spec import CompositeMethod
 
@@ -28,8 +28,8 @@ class ImagerySource(Protocol):
         """How this source's items are read."""
         ...
 
-    def search(self, box: LonLatBox, period: Period) -> Sequence[SceneItem]:
-        """Every item whose footprint meets a box in a period, offsets not yet settled.
+    def search(self, box: LonLatBox, period: Period) -> Found:
+        """Every item whose footprint meets a box in a period, and those that cannot be used.
 
         Raises:
             SourceUnreachableError: the source does not answer after retries.

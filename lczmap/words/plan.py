@@ -9,7 +9,7 @@ from datetime import date
 from lczmap.words.errors import NoImageryError, SpecError
 from lczmap.words.grid import Tile
 from lczmap.words.place import Place, TileArea
-from lczmap.words.scene import Scene
+from lczmap.words.scene import Scene, Skipped
 from lczmap.words.source import SourceRules
 from lczmap.words.spec import RunSpec
 
@@ -32,16 +32,6 @@ class ModelFile:
     """Name of the model's card."""
     sha256: str
     """Digest of the weights file."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Skipped:
-    """An item that the search found and the plan leaves out."""
-
-    id: str
-    """STAC item id."""
-    reason: str
-    """Why, in a few words."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,26 @@ class SceneItem:
     """The STAC item as JSON text with absolute, unsigned addresses."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """An item that the search found and the plan leaves out."""
+
+    id: str
+    """STAC item id."""
+    reason: str
+    """Why, in a few words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a search brought."""
+
+    items: tuple[SceneItem, ...]
+    """Items with all ten bands, offsets not yet settled."""
+    skipped: tuple[Skipped, ...]
+    """Items that cannot be used, with the reason."""
+
+
 def solar_day(taken: datetime, longitude: float) -> date:
     """Date by the sun: UTC moved by four minutes a degree of longitude."""
     return (taken + timedelta(minutes=4 * longitude)).date()

@@ -1,0 +1,281 @@
+"""Plan a place, map its tiles, publish the product: `map_city` is those three.
+
+A Prefect flow or a Dask cluster replaces the loop over tiles; what a tile's map is, `lczmap.pipeline` says alone.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+
+import shapely
+from pyproj import Transformer
+
+from lczmap import assemble
+from lczmap.pipeline import Parts, map_tile, observed
+from lczmap.protocols import ImagerySource
+from lczmap.store.product import Product
+from lczmap.things.observation import Observation
+from lczmap.words.errors import BrokenAssetError, NoImageryError
+from lczmap.words.event import Event, Listener, Stage, nobody
+from lczmap.words.grid import HALO_METRES, Tile
+from lczmap.words.place import LonLatBox, Place, TileArea, cover
+from lczmap.words.plan import Plan, TilePlan, map_key
+from lczmap.words.scene import SceneItem, Skipped, select_scenes
+from lczmap.words.site import Site
+from lczmap.words.spec import RunSpec
+
+log = logging.getLogger(__name__)
+
+SETTLING_AT_ONCE = 8
+"""Coarse overviews read at the same time while planning; each is a small request that mostly waits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mapped:
+    """A plan whose every tile has a record."""
+
+    plan: Plan
+    """The plan as it was carried out: items that could not be read have left it."""
+    keys: Mapping[str, str]
+    """Map key by tile name."""
+    computed: int
+    """Tiles that were computed in this run; the others had a record."""
+    seconds: Mapping[Stage, float]
+    """Time by stage. Observing runs beside interpreting, so the stages may add up to more than the whole."""
+
+
+def plan(place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody) -> Plan:
+    """Freeze everything a map of a place depends on.
+
+    Reads the catalogue and at most one coarse overview for each item; writes nothing.
+
+    Raises:
+        NoImageryError: no item can be used.
+        SourceError: the source failed.
+    """
+    areas = cover(place, spec.posting)
+    imagery = assemble.imagery(spec, site)
+    boxes = {area.tile: observed_box(area.tile) for area in areas}
+    tell(Event(stage="search", text=f"asking {imagery.rules.title} for {spec.period.sentence}"))
+    found = imagery.search(_around(tuple(boxes.values())), spec.period)
+    chosen = {tile: select_scenes(found.items, box, spec.composite) for tile, box in boxes.items()}
+    entries = {entry.scene.id: entry for scenes in chosen.values() for entry in scenes}
+    settled, broken = _settle(imagery, tuple(entries.values()), tell)
+    _require_imagery(place, spec, found.skipped, len(found.items), settled, broken)
+    return _frozen(place, spec, imagery, areas, chosen, settled, (*found.skipped, *broken))
+
+
+def replay(frozen: Plan, site: Site, *, tell: Listener = nobody) -> Plan:
+    """Make a plan read from a manifest ready to run: fetch its items and check that they are the same.
+
+    Raises:
+        SourceError: an item is gone or was changed since.
+    """
+    tell(Event(stage="search", text=f"fetching the {len(frozen.scenes)} items of the manifest"))
+    imagery = assemble.imagery(frozen.spec, site)
+    entries = imagery.fetch(tuple(frozen.scenes))
+    for entry in entries:
+        was = frozen.scenes[entry.scene.id]
+        if (entry.scene.updated, entry.scene.baseline) != (was.updated, was.baseline):
+            raise assemble.changed_item(was, entry.scene)
+    return replace(frozen, items={entry.scene.id: entry.item for entry in entries})
+
+
+def map_tiles(frozen: Plan, parts: Parts, *, tell: Listener = nobody) -> Mapped:
+    """Map every tile that has no record yet, reading one tile ahead.
+
+    An item that turns out to be unreadable leaves the whole plan, so that neighbouring tiles still agree, and the
+    tiles that held it are mapped without it.
+
+    Raises:
+        BrokenAssetError: an item is unreadable and a tile has no other.
+    """
+    seconds: Counter[Stage] = Counter()
+    computed = 0
+    while True:
+        try:
+            todo = [entry for entry in frozen.tiles if not parts.store.has("map", map_key(frozen, entry))]
+            for done, tile in enumerate(_ahead(todo, frozen, parts, seconds), len(frozen.tiles) - len(todo) + 1):
+                computed += 1
+                text = f"tile {tile.tile.name}: {tile.area.count} cells from {len(tile.scene_ids)} scenes"
+                tell(Event(stage="interpret", text=text, done=done, total=len(frozen.tiles)))
+        except BrokenAssetError as error:
+            if not error.item_id:
+                raise
+            log.warning("%s It is left out and the run goes on.", error)
+            tell(Event(stage="observe", text=f"leaving out {error.item_id}: {error}"))
+            try:
+                frozen = frozen.without(error.item_id, str(error))
+            except NoImageryError:
+                raise error from None
+        else:
+            keys = {entry.tile.name: map_key(frozen, entry) for entry in frozen.tiles}
+            return Mapped(plan=frozen, keys=keys, computed=computed, seconds=dict(seconds))
+
+
+def map_city(
+    place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody, frozen: Plan | None = None
+) -> Product:
+    """Plan, map and publish a place.
+
+    Args:
+        place: where.
+        spec: the wish.
+        site: where the work happens.
+        tell: hears events.
+        frozen: a plan made before; by default one is made.
+
+    Raises:
+        LczmapError: see the exit codes in the README.
+    """
+    began = time.perf_counter()
+    ready = frozen if frozen is not None else plan(place, spec, site, tell=tell)
+    planning = time.perf_counter() - began
+    mapped = map_tiles(ready, assemble.parts(ready, site), tell=tell)
+    return publish(replace(mapped, seconds={"search": planning, **mapped.seconds}), site, tell=tell)
+
+
+def publish(mapped: Mapped, site: Site, *, tell: Listener = nobody) -> Product:
+    """Build the product from the records of its tiles.
+
+    Raises:
+        NoImageryError: no wanted cell could be classified.
+        StoreError: the product cannot be written.
+    """
+    tell(Event(stage="publish", text=f"publishing {mapped.plan.place.name}"))
+    return assemble.publish(mapped.plan, mapped.keys, mapped.seconds, site)
+
+
+def observed_box(tile: Tile) -> shapely.Polygon:
+    """A tile with its halo in longitude and latitude."""
+    to_degrees = Transformer.from_crs(tile.epsg, 4326, always_xy=True)
+    west, south, east, north = tile.bounds
+    square = shapely.box(west - HALO_METRES, south - HALO_METRES, east + HALO_METRES, north + HALO_METRES)
+    edges = shapely.get_coordinates(shapely.segmentize(square, 1000))
+    return shapely.Polygon(list(zip(*to_degrees.transform(edges[:, 0], edges[:, 1]), strict=True)))
+
+
+def _around(boxes: Sequence[shapely.Polygon]) -> LonLatBox:
+    west, south, east, north = shapely.total_bounds(list(boxes))
+    return LonLatBox(west=float(west), south=float(south), east=float(east), north=float(north))
+
+
+def _settle(
+    imagery: ImagerySource, entries: Sequence[SceneItem], tell: Listener
+) -> tuple[dict[str, SceneItem], tuple[Skipped, ...]]:
+    """Settle the offsets of all chosen items; one whose overview cannot be read is left out."""
+    settled: dict[str, SceneItem] = {}
+    broken: list[Skipped] = []
+
+    def attempt(entry: SceneItem) -> SceneItem | Skipped:
+        try:
+            return imagery.settle(entry)
+        except BrokenAssetError as error:
+            return Skipped(id=entry.scene.id, reason=str(error))
+
+    with ThreadPoolExecutor(SETTLING_AT_ONCE) as readers:
+        for done, result in enumerate(readers.map(attempt, entries), start=1):
+            if isinstance(result, Skipped):
+                broken.append(result)
+            else:
+                settled[result.scene.id] = result
+            tell(Event(stage="settle", text="reading one overview an item", done=done, total=len(entries)))
+    return settled, tuple(broken)
+
+
+def _require_imagery(
+    place: Place,
+    spec: RunSpec,
+    skipped: Sequence[Skipped],
+    found: int,
+    settled: Mapping[str, SceneItem],
+    broken: Sequence[Skipped],
+) -> None:
+    """Say which of several reasons left a place without any scene."""
+    if settled:
+        return
+    where = f"{place.name} in {spec.period.label}"
+    if broken:
+        raise BrokenAssetError(
+            f"None of the {len(broken)} chosen items of {where} can be read ({broken[0].reason}); "
+            "check the source, or choose another with --source."
+        )
+    if found:
+        raise NoImageryError(
+            f"All {found} scenes of {where} are cloudier than {spec.composite.max_cloud_percent:g} %; "
+            "ask for a longer period, or raise max_cloud_percent in a --spec file."
+        )
+    if skipped:
+        raise NoImageryError(
+            f"None of the {len(skipped)} items found for {where} can be used ({skipped[0].id}: {skipped[0].reason}); "
+            "all ten bands B02 to B12 are needed. Choose another source with --source."
+        )
+    raise NoImageryError(
+        f"The source has no Sentinel-2 L2A scene of {where}; check the dates and the place "
+        "(the open sea is never imaged), or choose another source with --source."
+    )
+
+
+def _frozen(  # noqa: PLR0913 - the last step of `plan`, cut out to be read alone
+    place: Place,
+    spec: RunSpec,
+    imagery: ImagerySource,
+    areas: Sequence[TileArea],
+    chosen: Mapping[Tile, Sequence[SceneItem]],
+    settled: Mapping[str, SceneItem],
+    skipped: tuple[Skipped, ...],
+) -> Plan:
+    tiles = tuple(
+        TilePlan(
+            area=area,
+            scene_ids=tuple(entry.scene.id for entry in chosen[area.tile] if entry.scene.id in settled),
+        )
+        for area in areas
+    )
+    return Plan(
+        place=place,
+        spec=spec,
+        source=imagery.rules,
+        models=assemble.model_files(spec),
+        scenes={key: entry.scene for key, entry in settled.items()},
+        items={key: entry.item for key, entry in settled.items()},
+        tiles=tiles,
+        planned=date.today(),  # noqa: DTZ011 - the user's day, in no key
+        skipped=skipped,
+    )
+
+
+def _ahead(todo: Sequence[TilePlan], frozen: Plan, parts: Parts, seconds: Counter[Stage]) -> Iterator[TilePlan]:
+    """Map tiles in order, the next one's observation being read meanwhile."""
+
+    def look(entry: TilePlan) -> Observation:
+        with _timed(seconds, "observe"):
+            return observed(entry, frozen, parts)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="observe") as reader:
+        waiting: list[Future[Observation]] = [reader.submit(look, entry) for entry in todo[:1]]
+        try:
+            for index, entry in enumerate(todo):
+                seen = waiting.pop(0)
+                seen.exception()  # wait for it before the next is read: one ahead, never two
+                waiting.extend(reader.submit(look, following) for following in todo[index + 1 : index + 2])
+                with _timed(seconds, "interpret"):
+                    map_tile(entry, frozen, parts, look=seen.result)
+                yield entry
+        finally:
+            for later in waiting:
+                later.cancel()
+
+
+@contextmanager
+def _timed(seconds: Counter[Stage], stage: Stage) -> Iterator[None]:
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[stage] += time.perf_counter() - began  # type: ignore[assignment]
