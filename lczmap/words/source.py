@@ -40,6 +40,8 @@ class SourceRules:
     """`none`: addresses open as they are; `planetary-computer`: a token is fetched just before opening."""
     env: tuple[str, ...] = ()
     """Names of the environment variables that hold credentials; never their values."""
+    s3_endpoint: str | None = None
+    """Host that answers S3 requests for the assets; None for Amazon's own or no S3."""
     licence: str
     """Licence of the imagery."""
     attribution: str
@@ -53,8 +55,7 @@ class SourceRules:
         unknown = sorted(set(self.assets) - set(BAND_NAMES))
         if missing or unknown:
             raise SpecError(
-                f"The source {self.name!r} names assets for {sorted(self.assets)}; "
-                f"expected exactly {list(BAND_NAMES)}."
+                f"The source {self.name!r} names assets for {sorted(self.assets)}; expected exactly {list(BAND_NAMES)}."
             )
 
     @property
