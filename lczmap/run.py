@@ -20,12 +20,12 @@ from lczmap.pipeline import Parts, map_tile, observed
 from lczmap.protocols import ImagerySource
 from lczmap.store.product import Product
 from lczmap.things.observation import Observation
-from lczmap.words.errors import BrokenAssetError, NoImageryError
+from lczmap.words.errors import BrokenAssetError, LczmapError, NoImageryError
 from lczmap.words.event import Event, Listener, Stage, nobody
 from lczmap.words.grid import HALO_METRES, Tile
-from lczmap.words.place import LonLatBox, Place, TileArea, cover
+from lczmap.words.place import LonLatBox, Place, cover
 from lczmap.words.plan import Plan, TilePlan, map_key
-from lczmap.words.scene import SceneItem, Skipped, select_scenes
+from lczmap.words.scene import Found, SceneItem, Skipped, select_scenes
 from lczmap.words.site import Site
 from lczmap.words.spec import RunSpec
 
@@ -66,8 +66,22 @@ def plan(place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody) ->
     chosen = {tile: select_scenes(found.items, box, spec.composite) for tile, box in boxes.items()}
     entries = {entry.scene.id: entry for scenes in chosen.values() for entry in scenes}
     settled, broken = _settle(imagery, tuple(entries.values()), tell)
-    _require_imagery(place, spec, found.skipped, len(found.items), settled, broken)
-    return _frozen(place, spec, imagery, areas, chosen, settled, (*found.skipped, *broken))
+    if not settled:
+        raise _no_imagery(place, spec, found, broken)
+    scene_ids = {
+        tile: tuple(entry.scene.id for entry in scenes if entry.scene.id in settled) for tile, scenes in chosen.items()
+    }
+    return Plan(
+        place=place,
+        spec=spec,
+        source=imagery.rules,
+        models=assemble.model_files(spec),
+        scenes={key: entry.scene for key, entry in settled.items()},
+        items={key: entry.item for key, entry in settled.items()},
+        tiles=tuple(TilePlan(area=area, scene_ids=scene_ids[area.tile]) for area in areas),
+        planned=date.today(),  # noqa: DTZ011 - the user's day, in no key
+        skipped=(*found.skipped, *broken),
+    )
 
 
 def replay(frozen: Plan, site: Site, *, tell: Listener = nobody) -> Plan:
@@ -188,65 +202,28 @@ def _settle(
     return settled, tuple(broken)
 
 
-def _require_imagery(
-    place: Place,
-    spec: RunSpec,
-    skipped: Sequence[Skipped],
-    found: int,
-    settled: Mapping[str, SceneItem],
-    broken: Sequence[Skipped],
-) -> None:
+def _no_imagery(place: Place, spec: RunSpec, found: Found, broken: Sequence[Skipped]) -> LczmapError:
     """Say which of several reasons left a place without any scene."""
-    if settled:
-        return
     where = f"{place.name} in {spec.period.label}"
     if broken:
-        raise BrokenAssetError(
+        return BrokenAssetError(
             f"None of the {len(broken)} chosen items of {where} can be read ({broken[0].reason}); "
             "check the source, or choose another with --source."
         )
-    if found:
-        raise NoImageryError(
-            f"All {found} scenes of {where} are cloudier than {spec.composite.max_cloud_percent:g} %; "
+    if found.items:
+        return NoImageryError(
+            f"All {len(found.items)} scenes of {where} are cloudier than {spec.composite.max_cloud_percent:g} %; "
             "ask for a longer period, or raise max_cloud_percent in a --spec file."
         )
-    if skipped:
-        raise NoImageryError(
-            f"None of the {len(skipped)} items found for {where} can be used ({skipped[0].id}: {skipped[0].reason}); "
+    if found.skipped:
+        first = found.skipped[0]
+        return NoImageryError(
+            f"None of the {len(found.skipped)} items found for {where} can be used ({first.id}: {first.reason}); "
             "all ten bands B02 to B12 are needed. Choose another source with --source."
         )
-    raise NoImageryError(
+    return NoImageryError(
         f"The source has no Sentinel-2 L2A scene of {where}; check the dates and the place "
         "(the open sea is never imaged), or choose another source with --source."
-    )
-
-
-def _frozen(  # noqa: PLR0913 - the last step of `plan`, cut out to be read alone
-    place: Place,
-    spec: RunSpec,
-    imagery: ImagerySource,
-    areas: Sequence[TileArea],
-    chosen: Mapping[Tile, Sequence[SceneItem]],
-    settled: Mapping[str, SceneItem],
-    skipped: tuple[Skipped, ...],
-) -> Plan:
-    tiles = tuple(
-        TilePlan(
-            area=area,
-            scene_ids=tuple(entry.scene.id for entry in chosen[area.tile] if entry.scene.id in settled),
-        )
-        for area in areas
-    )
-    return Plan(
-        place=place,
-        spec=spec,
-        source=imagery.rules,
-        models=assemble.model_files(spec),
-        scenes={key: entry.scene for key, entry in settled.items()},
-        items={key: entry.item for key, entry in settled.items()},
-        tiles=tiles,
-        planned=date.today(),  # noqa: DTZ011 - the user's day, in no key
-        skipped=skipped,
     )
 
 

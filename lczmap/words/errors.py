@@ -85,7 +85,12 @@ class BrokenCatalogueError(SourceError):
 
 
 class BrokenAssetError(SourceError):
-    """An image file is missing, truncated or unreadable and nothing can stand in for it."""
+    """An image file is missing, truncated or unreadable; a run goes on without its item where it can."""
+
+    def __init__(self, message: str, *, item_id: str = "") -> None:
+        super().__init__(message)
+        self.item_id = item_id
+        """STAC id of the item the file belongs to; empty where no one item is to blame."""
 
 
 class StoreError(LczmapError):

@@ -4,9 +4,9 @@ import base64
 import tomllib
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import date, datetime
-from typing import TypeVar, cast, get_args
+from typing import TypeVar, cast
 
 import numpy as np
 import shapely
@@ -23,12 +23,11 @@ from lczmap.words.plan import (
     OBSERVE_RECIPE,
     ModelFile,
     Plan,
-    Skipped,
     TilePlan,
     map_key,
     observation_key,
 )
-from lczmap.words.scene import Scene
+from lczmap.words.scene import Scene, Skipped
 from lczmap.words.source import SourceRules
 from lczmap.words.spec import CompositeMethod, RunSpec
 

@@ -1,0 +1,1 @@
+"""The face on the command line; the only part that prints."""

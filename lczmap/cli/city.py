@@ -1,0 +1,146 @@
+"""`lczmap city`: the main job, from a name and a period to a published map."""
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from lczmap.cli.options import Asked, Shared, confirm_size, run_options
+from lczmap.cli.speak import Voice
+from lczmap.words.errors import SpecError, UsageError
+from lczmap.words.place import Place, TileArea, cover
+from lczmap.words.plan import Plan
+from lczmap.words.site import Site
+from lczmap.words.spec import RunSpec
+from lczmap.words.zone import zone_label
+
+GAPS_ALLOWED = 0.01
+"""Share of wanted cells that may be nodata before a map is called partial."""
+PARTIAL = 3
+"""Exit status of a partial map."""
+
+
+@click.command()
+@click.argument("city", required=False, metavar="[NAME]")
+@run_options
+@click.option("--out", type=click.Path(path_type=Path), default=Path("lczmap-out"), show_default=True, help="Folder.")
+@click.option("--from", "manifest", type=click.Path(path_type=Path), help="Replay the frozen plan of a manifest.toml.")
+@click.option("--fresh", is_flag=True, help="Compute every tile anew, whatever is stored.")
+@click.option("--clip", is_flag=True, help="Cut the product to the box of the wanted cells.")
+@click.option("--allow-gaps", is_flag=True, help="Exit 0 even when more than 1 % of the cells are nodata.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def city(  # noqa: PLR0913 - one parameter an option
+    *,
+    out: Path,
+    manifest: Path | None,
+    fresh: bool,
+    clip: bool,
+    allow_gaps: bool,
+    quiet: bool,
+    **shared: Shared,
+) -> int:
+    """Map a city by NAME, or an area with --aoi.
+
+    \b
+    lczmap city Hangzhou --date 2023-H1
+    lczmap city --aoi 13.29,52.49,13.34,52.52 --date 2024-10 --posting 100
+    """  # noqa: D301 - \b keeps click from wrapping the examples
+    asked = Asked(**shared)  # type: ignore[arg-type]
+    voice = Voice(as_json=asked.as_json, quiet=quiet)
+    frozen = _manifest(manifest, asked) if manifest is not None else None
+    place = asked.place() if frozen is None else frozen.place
+    spec = asked.spec() if frozen is None else frozen.spec
+    site = asked.site(spec, out)
+    areas = cover(place, spec.posting)
+    state(place, spec, areas, voice)
+    confirm_size(areas, spec.posting, yes=asked.yes)
+    return run(place, spec, site, voice, frozen=frozen, fresh=fresh, clip=clip, allow_gaps=allow_gaps)
+
+
+def state(place: Place, spec: RunSpec, areas: tuple[TileArea, ...], voice: Voice) -> None:
+    """Say back what was understood: box, zone, tiles, cells, first and last day."""
+    box, cells = place.box, sum(area.count for area in areas)
+    provisional = spec.period.provisional(date.today())  # noqa: DTZ011 - the user's day
+    voice.say(
+        f"{place.name}: {box.west:.3f} to {box.east:.3f} E, {box.south:.3f} to {box.north:.3f} N, UTM zone "
+        f"{zone_label(place.epsg)} (EPSG:{place.epsg}), {len(areas)} tiles, {cells:,} cells at {spec.posting} m"
+    )
+    if place.extent_note:
+        voice.say(f"Extent: {place.extent_note}")
+    voice.say(f"Period {spec.period.sentence}" + ("; PROVISIONAL, it is not over yet" if provisional else ""))
+    voice.fact(
+        "place",
+        {
+            "place": place.slug,
+            "box": box.text,
+            "epsg": place.epsg,
+            "tiles": len(areas),
+            "cells": cells,
+            "posting": spec.posting,
+            "first": spec.period.first,
+            "last": spec.period.last,
+            "provisional": provisional,
+        },
+    )
+
+
+def run(  # noqa: PLR0913 - what the command's options come down to
+    place: Place,
+    spec: RunSpec,
+    site: Site,
+    voice: Voice,
+    *,
+    frozen: Plan | None = None,
+    fresh: bool = False,
+    clip: bool = False,
+    allow_gaps: bool = False,
+) -> int:
+    """Map and publish, saying what happens.
+
+    Returns:
+        Exit status: 0, or 3 where too many cells are nodata.
+    """
+    from lczmap.run import Manner, map_city, replay  # noqa: PLC0415 - brings torch and xarray
+
+    with voice.listening() as tell:
+        ready = replay(frozen, site, tell=tell) if frozen is not None else None
+        product = map_city(place, spec, site, tell=tell, frozen=ready, manner=Manner(fresh=fresh, clip=clip))
+    gaps = product.nodata_share
+    partial = gaps > GAPS_ALLOWED
+    voice.say()
+    for line in product.summary:
+        voice.say(line)
+    voice.fact(
+        "done",
+        {
+            "folder": str(product.folder),
+            "files": {role: str(path) for role, path in product.files.items()},
+            "nodata_share": round(gaps, 6),
+            "partial": partial,
+            "published": product.published,
+        },
+    )
+    if partial and not allow_gaps:
+        click.echo(
+            f"lczmap: The map is partial: {gaps:.1%} of the wanted cells are nodata, more than "
+            f"{GAPS_ALLOWED:.0%}; it is published and flagged (--allow-gaps accepts it).",
+            err=True,
+        )
+        return PARTIAL
+    return 0
+
+
+def _manifest(path: Path, asked: Asked) -> Plan:
+    """The plan of a manifest; nothing else may be asked for beside it."""
+    from lczmap.words.manifest import plan_of  # noqa: PLC0415 - seldom needed
+
+    also = {"NAME": asked.city, "--aoi": asked.aoi, "--date": asked.period, "--posting": asked.posting,
+            "--zone": asked.zone, "--spec": asked.spec_file, "--name": asked.name}  # fmt: skip
+    given = [label for label, value in also.items() if value is not None]
+    if given:
+        raise UsageError(f"--from says everything already, got also {', '.join(given)}; leave that out.")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"The manifest {path} cannot be read ({error}); expected a product's manifest.toml.") from error
+    return plan_of(text)

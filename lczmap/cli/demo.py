@@ -1,0 +1,39 @@
+"""`lczmap demo`: the whole pipeline on a simulated city, offline."""
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from lczmap.cli.city import run, state
+from lczmap.cli.speak import Voice
+from lczmap.words.grid import POSTINGS, posting_of
+from lczmap.words.period import parse_period
+from lczmap.words.place import area_place, cover
+from lczmap.words.site import Site
+from lczmap.words.spec import RunSpec
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("lczmap-out"), show_default=True, help="Folder.")
+@click.option("--posting", type=click.Choice([str(posting) for posting in POSTINGS]), default="320", show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Which simulated city.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 or auto.")
+@click.option("--json", "as_json", is_flag=True, help="Events and summary as JSON, one a line.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def demo(*, out: Path, posting: str, seed: int, device: str, as_json: bool, quiet: bool) -> int:  # noqa: PLR0913
+    """Map a simulated city, offline: the same pipeline, nothing to configure."""
+    from lczmap.synthetic import simulate  # noqa: PLC0415 - brings scipy and rasterio
+
+    voice = Voice(as_json=as_json, quiet=quiet)
+    simulated = simulate(out / ".lczmap" / "demo", seed=seed)
+    voice.say(f"Simulated scenes of {simulated.name} (seed {seed}): {simulated.catalogue}")
+    place = area_place(simulated.box.polygon, slug="demo", name=simulated.name, note="a simulated city")
+    spec = RunSpec(
+        period=parse_period(simulated.period, today=date.today()),  # noqa: DTZ011 - the user's day
+        source="local",
+        posting=posting_of(int(posting)),
+    )
+    state(place, spec, cover(place, spec.posting), voice)
+    site = Site(out=out, local_source=simulated.catalogue, device=device)
+    return run(place, spec, site, voice)

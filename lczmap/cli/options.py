@@ -1,0 +1,180 @@
+"""Options shared by `city` and `plan`, and how they become a place, a wish and a site."""
+
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from pathlib import Path
+from typing import TypeVar, cast
+
+import click
+
+from lczmap import catalog
+from lczmap.words.errors import SpecError, UnconfirmedSizeError, UsageError
+from lczmap.words.grid import POSTINGS, Posting, posting_of
+from lczmap.words.period import parse_period
+from lczmap.words.place import Place, TileArea
+from lczmap.words.site import Site
+from lczmap.words.spec import CompositeMethod, RunSpec
+
+LARGE_TILES = 100
+"""Runs of more tiles than this need `--yes`: 16,000 km2, beyond any city."""
+
+Shared = str | int | bool | Path | None
+"""What a shared option may hold."""
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+_OPTIONS = (
+    click.option("--aoi", metavar="FILE|BBOX", help="GeoJSON, GPKG or west,south,east,north instead of a city."),
+    click.option("--date", "period", metavar="PERIOD", help="2023, 2023-H1, 2023-Q3, 2023-05, 2023-01/2023-06."),
+    click.option("--source", metavar="NAME|URL|PATH", help="Imagery source [earth-search]; see `lczmap sources`."),
+    click.option(
+        "--posting",
+        type=click.Choice([str(posting) for posting in POSTINGS]),
+        help="Metres between cell centres [320]; 100 is what WRF and WUDAPT users expect.",
+    ),
+    click.option("--name", metavar="NAME", help="Name of the place in files and folders."),
+    click.option("--zone", metavar="ZONE", help="UTM zone such as 33N; by default the place's own."),
+    click.option("--spec", "spec_file", type=click.Path(path_type=Path), help="TOML file with further settings."),
+    click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 or auto."),
+    click.option("--threads", type=click.IntRange(1, 512), help="Threads for reading and arithmetic [cores]."),
+    click.option("--yes", is_flag=True, help=f"Confirm a run of more than {LARGE_TILES} tiles."),
+    click.option("--json", "as_json", is_flag=True, help="Events and summary as JSON, one a line."),
+)
+
+
+def run_options(command: Command) -> Command:
+    """Add the shared options to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The shared options as they were typed; None where an option was not given."""
+
+    city: str | None
+    """Name of a city."""
+    aoi: str | None
+    """Vector file or box."""
+    period: str | None
+    """Period as text."""
+    source: str | None
+    """Imagery source as text."""
+    posting: str | None
+    """Posting as text."""
+    name: str | None
+    """Name of the place in files."""
+    zone: str | None
+    """UTM zone as text."""
+    spec_file: Path | None
+    """File with further settings."""
+    device: str
+    """Where models run."""
+    threads: int | None
+    """Threads."""
+    yes: bool
+    """Whether a large run is confirmed."""
+    as_json: bool
+    """Whether to speak JSON."""
+
+    def place(self) -> Place:
+        """The place that was asked for.
+
+        Raises:
+            UsageError: neither or both of city and area are given, or the place cannot be mapped.
+        """
+        if (self.city is None) == (self.aoi is None):
+            got = "neither" if self.city is None else "both"
+            raise UsageError(
+                f"A run needs either a city's name or --aoi, got {got}; for instance: lczmap city Berlin --date 2024."
+            )
+        return catalog.resolve_place(self.city, self.aoi, name=self.name, zone=self.zone)
+
+    def spec(self) -> RunSpec:
+        """The wish: the spec file's values, over them the command line's.
+
+        Raises:
+            UsageError: a value is missing or not allowed.
+        """
+        values = _spec_values(self.spec_file) if self.spec_file is not None else {}
+        text = self.period or values.pop("period", None)
+        values.pop("period", None)
+        if not isinstance(text, str):
+            raise UsageError("A run needs a period; add for instance --date 2023-H1.")
+        if self.source is not None:
+            values["source"] = self.source
+        if self.posting is not None:
+            values["posting"] = posting_of(int(self.posting))
+        spec = RunSpec(period=parse_period(text, today=date.today()), **values)  # type: ignore[arg-type] # noqa: DTZ011
+        rules = catalog.source(spec.source)
+        return spec if rules.url is not None else replace(spec, source=rules.name)
+
+    def site(self, spec: RunSpec, out: Path) -> Site:
+        """Where the work happens; a path given as source is remembered here and nowhere else.
+
+        Raises:
+            UsageError: the plan's source lies on disk and its path was not given.
+        """
+        on_disk = spec.source == "local"
+        if on_disk and self.source is None:
+            raise UsageError("This plan's imagery lies on disk; name the catalogue's path again with --source.")
+        if on_disk and self.source is not None:
+            catalog.catalogue_file(self.source)
+        return Site(
+            out=out,
+            local_source=Path(self.source) if on_disk and self.source is not None else None,
+            device=self.device,
+            threads=self.threads,
+        )
+
+
+def confirm_size(areas: tuple[TileArea, ...], posting: Posting, *, yes: bool) -> None:
+    """Refuse a very large run that nobody confirmed.
+
+    Raises:
+        UnconfirmedSizeError: more than `LARGE_TILES` tiles without `--yes`.
+    """
+    if len(areas) > LARGE_TILES and not yes:
+        cells = sum(area.count for area in areas)
+        raise UnconfirmedSizeError(
+            f"The area takes {len(areas)} tiles of 12.8 km and {cells:,} cells at {posting} m, more than the "
+            f"{LARGE_TILES} tiles that run unasked; look at `lczmap plan` first, then add --yes."
+        )
+
+
+def _spec_values(path: Path) -> dict[str, object]:
+    """The settings of a spec file, checked by name and kind."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SpecError(f"The spec file {path.name} cannot be read ({error}); expected a TOML file.") from error
+    composite = table.pop("composite", {})
+    if not isinstance(composite, dict):
+        raise SpecError(f"`composite` in {path.name} is {composite!r}, expected a table [composite].")
+    values = _known(table, RunSpec, path.name)
+    if composite:
+        if isinstance(composite.get("scl_dropped"), list):
+            composite["scl_dropped"] = tuple(composite["scl_dropped"])
+        settings = _known(composite, CompositeMethod, f"{path.name} [composite]")
+        values["composite"] = CompositeMethod(**settings)  # type: ignore[arg-type]
+    if isinstance(values.get("posting"), int):
+        values["posting"] = posting_of(cast("int", values["posting"]))
+    return values
+
+
+def _known(table: Mapping[str, object], kind: type[RunSpec | CompositeMethod], where: str) -> dict[str, object]:
+    """Refuse settings that do not exist, suggesting the near ones, and values of another kind."""
+    kinds = {entry.name: str(entry.type) for entry in fields(kind)}
+    for name, value in table.items():
+        if name not in kinds:
+            near = difflib.get_close_matches(name, kinds, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(kinds))}."
+            raise SpecError(f"{where} sets {name!r}, which is no setting; {hint}")
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if ("int" in kinds[name] or "float" in kinds[name]) and name != "scl_dropped" and not number:
+            raise SpecError(f"{where} sets {name} to {value!r}, expected a number.")
+    return dict(table)

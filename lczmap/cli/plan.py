@@ -1,0 +1,72 @@
+"""`lczmap plan`: what a run would take, before it is run."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from lczmap.cli.city import state
+from lczmap.cli.options import Asked, Shared, run_options
+from lczmap.cli.speak import Voice
+from lczmap.words.estimate import Estimate, estimate
+from lczmap.words.manifest import manifest_of
+from lczmap.words.place import cover
+from lczmap.words.plan import Plan
+
+
+@click.command()
+@click.argument("city", required=False, metavar="[NAME]")
+@run_options
+@click.option("--write", type=click.Path(path_type=Path), help="Write the plan as TOML, for `lczmap city --from`.")
+def plan(*, write: Path | None, **shared: Shared) -> int:
+    """Say what mapping a city or an area would take: cells, scenes, gigabytes, memory, time.
+
+    Searches the catalogue and reads at most one coarse overview for each item.
+    """
+    asked = Asked(**shared)  # type: ignore[arg-type]
+    voice = Voice(as_json=asked.as_json)
+    place, spec = asked.place(), asked.spec()
+    site = asked.site(spec, Path())
+    state(place, spec, cover(place, spec.posting), voice)
+    if spec.posting == 320 and asked.posting is None:
+        voice.say("Posting 320 m is the paper's paired cell; WRF and WUDAPT users expect --posting 100.")
+
+    from lczmap import assemble, run  # noqa: PLC0415 - brings torch and xarray
+
+    with voice.listening() as tell:
+        frozen = run.plan(place, spec, site, tell=tell)
+    reckoned = estimate(frozen, patches_per_second=assemble.measured_rate(spec, site))
+    _tell(frozen, reckoned, voice)
+    if write is not None:
+        write.write_text(manifest_of(frozen), encoding="utf-8")
+        voice.say(f"Plan written to {write}; run it with: lczmap city --from {write}")
+    return 0
+
+
+def _tell(frozen: Plan, reckoned: Estimate, voice: Voice) -> None:
+    """The estimate for people and for machines."""
+    days = sorted({scene.solar_day for scene in frozen.scenes.values()})
+    unmasked = sum(not scene.has_scl for scene in frozen.scenes.values())
+    voice.say(f"Cells      {reckoned.cells:,} in {reckoned.tiles} tiles")
+    voice.say(f"Scenes     {reckoned.scenes} items of {len(days)} days, {days[0]} to {days[-1]}")
+    if unmasked:
+        voice.say(f"           {unmasked} of them without SCL: used unmasked and flagged")
+    for entry in frozen.skipped[:5]:
+        voice.say(f"Left out   {entry.id}: {entry.reason}")
+    if len(frozen.skipped) > 5:
+        voice.say(f"           and {len(frozen.skipped) - 5} more")
+    voice.say(f"Read       about {reckoned.read_gigabytes:.2g} GB from {frozen.source.title} (egress, if it charges)")
+    voice.say(f"Stored     about {reckoned.stored_gigabytes:.2g} GB")
+    voice.say(f"Memory     about {reckoned.memory_gigabytes:.1f} GB")
+    voice.say(f"Time       about {_spell(reckoned.seconds)} to classify on this machine, plus reading")
+    skipped = [asdict(entry) for entry in frozen.skipped]
+    voice.fact("plan", {**asdict(reckoned), "unmasked": unmasked, "skipped": skipped})
+
+
+def _spell(seconds: float) -> str:
+    """A duration in the unit that fits."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
