@@ -7,6 +7,7 @@ Whether a map can be made there is judged by `lczmap.words.place`.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ def read_area(text: str | Path) -> Area:
     """
     plain = str(text).strip()
     path = Path(plain)
-    if "," in plain and not path.suffix.strip("0123456789.") and not _is_file(path):
+    if "," in plain and not re.search("[A-Za-z]", path.suffix) and not _is_file(path):
         return _box(plain)
     if not _is_file(path):
         raise AreaError(f"The area {plain!r} is no file; give a GeoJSON or GeoPackage file, or west,south,east,north.")
@@ -102,7 +103,7 @@ def _box(text: str) -> Area:
 def _read_geojson(path: Path) -> tuple[list[BaseGeometry], CRS | None]:
     """Geometries of a GeoJSON file, and its CRS where an old file names one other than WGS 84."""
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes(), parse_constant=_no_constant)
     except (OSError, ValueError, RecursionError) as error:
         raise AreaError(f"{path.name} cannot be read as GeoJSON ({error}); check the file.") from error
     try:
@@ -112,6 +113,10 @@ def _read_geojson(path: Path) -> tuple[list[BaseGeometry], CRS | None]:
             f"{path.name} is no valid GeoJSON ({type(error).__name__}: {error}); check its 'type' and 'coordinates'."
         ) from error
     return pieces, _legacy_crs(content, label=path.name)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
 
 
 def _geometries(node: object) -> Iterator[dict[str, object]]:
@@ -182,7 +187,7 @@ def _polygons(pieces: Sequence[BaseGeometry], *, label: str) -> Polygon | MultiP
     if not parts:
         kinds = ", ".join(sorted({piece.geom_type for piece in pieces}))
         raise AreaError(f"{label} holds no polygon with an inside (only {kinds}); expected at least one.")
-    if not all(np.isfinite(part.bounds).all() for part in parts):
+    if not np.isfinite(shapely.get_coordinates(parts)).all():
         raise AreaError(f"{label} has coordinates that are no numbers; check the file.")
     sound = [part for each in parts for part in _polygon_parts(shapely.make_valid(each))]
     whole = shapely.union_all(sound)

@@ -143,7 +143,7 @@ def source(text: str = DEFAULT_SOURCE) -> SourceRules:
             raise SourceNameError(f"The source {text!r} has no host; give an address like https://host/stac.")
         name = slug_of(address.hostname)
         return replace(generic, name=name, title=f"STAC at {address.hostname}", url=text)
-    if not Path(text).exists():
+    if not text.strip() or not Path(text).exists():
         near = get_close_matches(text.lower(), known, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise SourceNameError(

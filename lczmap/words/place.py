@@ -157,9 +157,9 @@ def check_area(geometry: Polygon | MultiPolygon) -> None:
     """
     if geometry.is_empty:
         raise AreaError("The area is empty; give a polygon with an inside.")
-    west, south, east, north = geometry.bounds
-    if not np.isfinite((west, south, east, north)).all():
+    if not np.isfinite(shapely.get_coordinates(geometry)).all():  # bounds alone would skip a NaN
         raise AreaError("The area has coordinates that are no numbers; give degrees, longitude first.")
+    west, south, east, north = geometry.bounds
     _check_range(west, south, east, north)
     if east > 180.0 or west < -180.0 or east - west > 180.0:
         raise AreaError(
