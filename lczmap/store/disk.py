@@ -1,0 +1,186 @@
+"""Trouble with the disk told in the house's errors, and names that tell whose unfinished work a file is.
+
+Comes in: a folder that is about to be written. Goes out: `StoreFullError` or `OutputPathError` in place of the many
+errors that libraries raise, and marks by which what a killed run left behind is known as such.
+"""
+
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lczmap.words.errors import LczmapError, OutputPathError, StoreError, StoreFullError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})
+_FULL_BYTES = 256 * 1024
+"""A library that fails while less than this is free failed for want of space, whatever it says."""
+_ABANDONED_SECONDS = 2 * 24 * 3600.0
+"""Age at which unfinished work of another machine counts as abandoned."""
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn whatever goes wrong while a folder is written into an error that a user can act on.
+
+    Raises:
+        StoreFullError: no space is left.
+        OutputPathError: the folder may not be written, or is none.
+        StoreError: the disk failed otherwise.
+    """
+    try:
+        yield
+    except LczmapError:
+        raise
+    except Exception as error:
+        numbers = {link.errno for link in _chain(error) if isinstance(link, OSError)}
+        if numbers & _FULL or _free_bytes(folder) < _FULL_BYTES:
+            raise StoreFullError(
+                f"No space is left in {folder}; free some or choose another --out. Nothing half-written was kept."
+            ) from error
+        if numbers & _REFUSED:
+            raise OutputPathError(f"{folder} cannot be written ({error}); choose another --out.") from error
+        if numbers & {errno.EIO, errno.ESTALE}:
+            raise StoreError(f"Writing in {folder} failed ({error}); check the disk and run again.") from error
+        raise
+
+
+def check_writable(out: Path) -> None:
+    """Make sure that a folder can be written, creating nothing.
+
+    Args:
+        out: an output folder, which need not exist.
+
+    Raises:
+        OutputPathError: it cannot be written.
+        StoreFullError: no space is left there.
+    """
+    standing = next(folder for folder in (out.absolute(), *out.absolute().parents) if os.path.lexists(folder))
+    if not standing.is_dir():
+        raise OutputPathError(f"{standing} is not a folder, so {out} cannot be written; choose another --out.")
+    with disk_errors(standing), tempfile.TemporaryFile(dir=standing) as probe:
+        probe.write(bytes(4096))
+        probe.flush()
+        os.fsync(probe.fileno())
+    if _free_bytes(standing) < _FULL_BYTES:
+        raise StoreFullError(f"No space is left in {standing}; free some or choose another --out.")
+
+
+def mark() -> str:
+    """A new name for unfinished work: process, machine and a random part."""
+    return f"{os.getpid()}-{_machine()}-{secrets.token_hex(4)}"
+
+
+def abandoned(path: Path, marked: str) -> bool:
+    """Whether unfinished work belongs to nobody any more.
+
+    Args:
+        path: the file or folder.
+        marked: its mark.
+    """
+    pid, _, rest = marked.partition("-")
+    if not pid.isdigit():
+        return False
+    if rest.partition("-")[0] == _machine():
+        return not _alive(int(pid))
+    try:
+        return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
+    except OSError:
+        return False
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all it holds; what is gone already or will not go is left."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        try:
+            path.unlink()
+        except OSError:
+            return
+
+
+def write_whole(path: Path, payload: bytes) -> None:
+    """Write a file so that under its name it is whole or absent, replacing an older one.
+
+    Raises:
+        StoreFullError: no space is left.
+        OutputPathError: the folder cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.{mark()}.tmp")
+    try:
+        with disk_errors(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with unfinished.open("wb") as file:
+                file.write(payload)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+            settle(path.parent)
+    finally:
+        remove(unfinished)
+
+
+def settle(folder: Path) -> None:
+    """Bring a folder's names to the disk, where the platform can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        return
+    finally:
+        os.close(handle)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the unfinished files that `write_whole` left in a folder when its process was killed."""
+    for unfinished in folder.glob(".*.tmp"):
+        if abandoned(unfinished, unfinished.name.removesuffix(".tmp").rpartition(".")[2]):
+            remove(unfinished)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _free_bytes(folder: Path) -> int:
+    standing = next((entry for entry in (folder, *folder.parents) if entry.exists()), Path.cwd())
+    try:
+        return shutil.disk_usage(standing).free
+    except OSError:
+        return _FULL_BYTES
+
+
+def _machine() -> str:
+    """Eight hex digits for this machine, boot and process namespace: within them process numbers are unique."""
+    parts = [socket.gethostname()]
+    for source in (Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")):
+        try:
+            parts.append(str(source.readlink()) if source.is_symlink() else source.read_text())
+        except OSError:
+            continue
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:8]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
