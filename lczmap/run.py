@@ -3,6 +3,7 @@
 A Prefect flow or a Dask cluster replaces the loop over tiles; what a tile's map is, `lczmap.pipeline` says alone.
 """
 
+import json
 import logging
 import time
 from collections import Counter
@@ -15,16 +16,20 @@ from datetime import date
 import shapely
 from pyproj import Transformer
 
-from lczmap import assemble
+from lczmap import assemble, catalog
 from lczmap.pipeline import Parts, map_tile, observed
 from lczmap.protocols import ImagerySource
-from lczmap.store.product import Product
+from lczmap.store.disk import check_writable
+from lczmap.store.product import Product, ProductRequest
+from lczmap.store.publish import write_product
 from lczmap.things.observation import Observation
 from lczmap.words.errors import BrokenAssetError, LczmapError, NoImageryError
 from lczmap.words.event import Event, Listener, Stage, nobody
 from lczmap.words.grid import HALO_METRES, Tile
+from lczmap.words.manifest import manifest_of, plan_of
+from lczmap.words.period import parse_period
 from lczmap.words.place import LonLatBox, Place, cover
-from lczmap.words.plan import Plan, TilePlan, map_key
+from lczmap.words.plan import Plan, TilePlan, digest, map_key
 from lczmap.words.scene import Found, SceneItem, Skipped, select_scenes
 from lczmap.words.site import Site
 from lczmap.words.spec import RunSpec
@@ -47,6 +52,16 @@ class Mapped:
     """Tiles that were computed in this run; the others had a record."""
     seconds: Mapping[Stage, float]
     """Time by stage. Observing runs beside interpreting, so the stages may add up to more than the whole."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """How a run treats what is stored, and how it cuts the product; in no key of a tile."""
+
+    fresh: bool = False
+    """Compute every tile anew, whatever is stored."""
+    clip: bool = False
+    """Cut a city's product to its box and margin instead of whole tiles."""
 
 
 def plan(place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody) -> Plan:
@@ -132,37 +147,104 @@ def map_tiles(frozen: Plan, parts: Parts, *, tell: Listener = nobody) -> Mapped:
             return Mapped(plan=frozen, keys=keys, computed=computed, seconds=dict(seconds))
 
 
-def map_city(
-    place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody, frozen: Plan | None = None
-) -> Product:
-    """Plan, map and publish a place.
+def map_city(place: Place | str, wish: RunSpec | str, site: Site | None = None, *, tell: Listener = nobody) -> Product:
+    """Plan, map and publish a place: `map_city("Hangzhou", "2023-H1")`.
 
     Args:
-        place: where.
-        spec: the wish.
-        site: where the work happens.
+        place: where, or the name of a city.
+        wish: the wish, or a period with everything else left at its default.
+        site: where the work happens; by default here, into `./lczmap-out`.
         tell: hears events.
-        frozen: a plan made before; by default one is made.
 
     Raises:
         LczmapError: see the exit codes in the README.
     """
-    began = time.perf_counter()
-    ready = frozen if frozen is not None else plan(place, spec, site, tell=tell)
-    planning = time.perf_counter() - began
-    mapped = map_tiles(ready, assemble.parts(ready, site), tell=tell)
-    return publish(replace(mapped, seconds={"search": planning, **mapped.seconds}), site, tell=tell)
+    here = site or Site()
+    where = catalog.find_city(place) if isinstance(place, str) else place
+    today = date.today()  # noqa: DTZ011 - the user's day
+    spec = RunSpec(period=parse_period(wish, today=today)) if isinstance(wish, str) else wish
+    check_writable(here.out)
+    return carry_out(plan(where, spec, here, tell=tell), here, tell=tell)
 
 
-def publish(mapped: Mapped, site: Site, *, tell: Listener = nobody) -> Product:
-    """Build the product from the records of its tiles.
+def carry_out(frozen: Plan, site: Site, *, tell: Listener = nobody, manner: Manner | None = None) -> Product:
+    """Map the tiles of a plan and publish their product.
+
+    Args:
+        frozen: the plan.
+        site: where the work happens.
+        tell: hears events.
+        manner: what to redo and how to cut the product.
+
+    Raises:
+        LczmapError: see the exit codes in the README.
+    """
+    chosen = manner or Manner()
+    check_writable(site.out)
+    live = assemble.parts(frozen, site)
+    if chosen.fresh:
+        live = replace(live, store=assemble.forgetful(live.store))
+    return publish(map_tiles(frozen, live, tell=tell), site, tell=tell, clip=chosen.clip)
+
+
+def publish(mapped: Mapped, site: Site, *, tell: Listener = nobody, clip: bool = False) -> Product:
+    """Build the product from the records of its tiles, unless it stands there already.
 
     Raises:
         NoImageryError: no wanted cell could be classified.
         StoreError: the product cannot be written.
     """
     tell(Event(stage="publish", text=f"publishing {mapped.plan.place.name}"))
-    return assemble.publish(mapped.plan, mapped.keys, mapped.seconds, site)
+    return write_product(
+        ProductRequest(
+            plan=mapped.plan,
+            store=assemble.store(site),
+            out=site.out,
+            manifest=manifest_of(mapped.plan),
+            clip=clip,
+            cards=(assemble.sentinel_card(mapped.plan.spec),),
+            timings={str(stage): spent for stage, spent in mapped.seconds.items()},
+        )
+    )
+
+
+def save_plan(frozen: Plan, site: Site) -> str:
+    """Keep a plan with its items in the store, so that workers need only its key.
+
+    Returns:
+        The plan's key.
+    """
+    manifest = manifest_of(frozen)
+    key = digest({"manifest": manifest})
+    assemble.store(site).write_text("plan", key, json.dumps({"manifest": manifest, "items": dict(frozen.items)}))
+    return key
+
+
+def load_plan(key: str, site: Site) -> Plan:
+    """Read a plan that `save_plan` kept.
+
+    Raises:
+        BrokenRecordError: it is not there.
+    """
+    kept = json.loads(assemble.store(site).read_text("plan", key))
+    return replace(plan_of(kept["manifest"]), items=kept["items"])
+
+
+def map_one_tile(key: str, tile_name: str, site: Site) -> str:
+    """Map one tile of a kept plan in this process: a key and a name go in, a key comes out.
+
+    Returns:
+        The map key.
+    """
+    frozen = load_plan(key, site)
+    return map_tile(frozen.tile_named(tile_name), frozen, assemble.parts(frozen, site))
+
+
+def publish_saved(key: str, site: Site) -> Product:
+    """Publish a kept plan whose tiles are all mapped."""
+    frozen = load_plan(key, site)
+    keys = {entry.tile.name: map_key(frozen, entry) for entry in frozen.tiles}
+    return publish(Mapped(plan=frozen, keys=keys, computed=0, seconds={}), site)
 
 
 def observed_box(tile: Tile) -> shapely.Polygon:

@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,9 +11,13 @@ from lczmap.cli.speak import Voice
 from lczmap.words.errors import SpecError, UsageError
 from lczmap.words.place import Place, TileArea, cover
 from lczmap.words.plan import Plan
+from lczmap.words.quality import MEANINGS
 from lczmap.words.site import Site
 from lczmap.words.spec import RunSpec
 from lczmap.words.zone import zone_label
+
+if TYPE_CHECKING:
+    from lczmap.store.product import Product
 
 GAPS_ALLOWED = 0.01
 """Share of wanted cells that may be nodata before a map is called partial."""
@@ -54,7 +59,7 @@ def city(  # noqa: PLR0913 - one parameter an option
     areas = cover(place, spec.posting)
     state(place, spec, areas, voice)
     confirm_size(areas, spec.posting, yes=asked.yes)
-    return run(place, spec, site, voice, frozen=frozen, fresh=fresh, clip=clip, allow_gaps=allow_gaps)
+    return map_and_tell(place, spec, site, voice, frozen=frozen, fresh=fresh, clip=clip, allow_gaps=allow_gaps)
 
 
 def state(place: Place, spec: RunSpec, areas: tuple[TileArea, ...], voice: Voice) -> None:
@@ -84,7 +89,7 @@ def state(place: Place, spec: RunSpec, areas: tuple[TileArea, ...], voice: Voice
     )
 
 
-def run(  # noqa: PLR0913 - what the command's options come down to
+def map_and_tell(  # noqa: PLR0913 - what the command's options come down to
     place: Place,
     spec: RunSpec,
     site: Site,
@@ -100,16 +105,16 @@ def run(  # noqa: PLR0913 - what the command's options come down to
     Returns:
         Exit status: 0, or 3 where too many cells are nodata.
     """
-    from lczmap.run import Manner, map_city, replay  # noqa: PLC0415 - brings torch and xarray
+    from lczmap import run  # noqa: PLC0415 - brings torch and xarray
+    from lczmap.store.disk import check_writable  # noqa: PLC0415
 
+    check_writable(site.out)
     with voice.listening() as tell:
-        ready = replay(frozen, site, tell=tell) if frozen is not None else None
-        product = map_city(place, spec, site, tell=tell, frozen=ready, manner=Manner(fresh=fresh, clip=clip))
+        ready = run.plan(place, spec, site, tell=tell) if frozen is None else run.replay(frozen, site, tell=tell)
+        product = run.carry_out(ready, site, tell=tell, manner=run.Manner(fresh=fresh, clip=clip))
     gaps = product.nodata_share
     partial = gaps > GAPS_ALLOWED
-    voice.say()
-    for line in product.summary:
-        voice.say(line)
+    _summarise(product, voice)
     voice.fact(
         "done",
         {
@@ -117,7 +122,7 @@ def run(  # noqa: PLR0913 - what the command's options come down to
             "files": {role: str(path) for role, path in product.files.items()},
             "nodata_share": round(gaps, 6),
             "partial": partial,
-            "published": product.published,
+            "written": product.written,
         },
     )
     if partial and not allow_gaps:
@@ -128,6 +133,22 @@ def run(  # noqa: PLR0913 - what the command's options come down to
         )
         return PARTIAL
     return 0
+
+
+def _summarise(product: "Product", voice: Voice) -> None:
+    """What was made, and where it lies."""
+    voice.say()
+    for area in sorted(product.areas, key=lambda entry: -entry.cells)[:5]:
+        if area.cells:
+            voice.say(f"  {area.zone.title:<28} {area.km2:9.2f} km2  {area.percent:5.1f} %")
+    for bit, cells in product.flagged.items():
+        voice.say(f"  flagged: {MEANINGS[bit]}: {cells:,} of {product.wanted:,} cells")
+    if not product.written:
+        voice.say("The same map stands there already; nothing was written.")
+    for role in ("lcz", "quicklook", "report"):
+        if role in product.files:
+            voice.say(f"{role:<10} {product.files[role]}")
+    voice.say(f"{'product':<10} {product.folder}")
 
 
 def _manifest(path: Path, asked: Asked) -> Plan:

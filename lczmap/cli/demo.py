@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from lczmap.cli.city import run, state
+from lczmap.cli.city import map_and_tell, state
 from lczmap.cli.speak import Voice
 from lczmap.words.grid import POSTINGS, posting_of
 from lczmap.words.period import parse_period
@@ -36,4 +36,4 @@ def demo(*, out: Path, posting: str, seed: int, device: str, as_json: bool, quie
     )
     state(place, spec, cover(place, spec.posting), voice)
     site = Site(out=out, local_source=simulated.catalogue, device=device)
-    return run(place, spec, site, voice)
+    return map_and_tell(place, spec, site, voice)

@@ -54,7 +54,7 @@ def _memory() -> str:
 
 
 def _disk(out: Path) -> str:
-    from lczmap.store.records import check_writable  # noqa: PLC0415 - after the cheap checks
+    from lczmap.store.disk import check_writable  # noqa: PLC0415 - after the cheap checks
 
     check_writable(out)
     there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
@@ -72,10 +72,11 @@ def _torch() -> str:
 
 def _gdal() -> str:
     import rasterio  # noqa: PLC0415
+    from rasterio.env import Env  # noqa: PLC0415
 
-    with rasterio.Env() as env:
-        missing = {"COG", "GTiff", "GPKG"} - env.drivers().keys()
-    if "COG" in missing:
+    with Env() as environment:  # type: ignore[no-untyped-call]
+        drivers = environment.drivers()  # type: ignore[no-untyped-call]
+    if "COG" not in drivers:
         raise UsageError("GDAL has no COG driver; install rasterio from its own wheels.")
     return f"{rasterio.__gdal_version__} with COG"
 

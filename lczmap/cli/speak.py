@@ -64,7 +64,7 @@ def _plain_lines() -> Listener:
 def _bars() -> Iterator[Listener]:
     """Progress bars with the time left, on standard error."""
     from rich.console import Console  # noqa: PLC0415 - rich costs 0.1 s, which --help must not pay
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
     columns = (
         TextColumn("{task.description:<10}"),
@@ -74,7 +74,7 @@ def _bars() -> Iterator[Listener]:
         TextColumn("{task.fields[text]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        stages: dict[str, int] = {}
+        stages: dict[str, TaskID] = {}
 
         def tell(event: Event) -> None:
             if not event.total:

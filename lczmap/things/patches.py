@@ -90,12 +90,13 @@ def _judge(
     reflectance[~usable] = 0
     median_looks = np.median(looks, axis=(1, 2))
     bits = np.bitwise_or.reduce(provenance, axis=(1, 2))
-    quality = np.zeros(len(posts), np.uint16)
-    quality[share == 0] |= Quality.NO_CLEAR_PIXEL
-    quality[median_looks < FEW_LOOKS] |= Quality.FEW_LOOKS
-    quality[usable & (share < 1)] |= Quality.GAPS_FILLED
-    quality[(bits & UNMASKED) > 0] |= Quality.UNMASKED
-    quality[(bits & ASSUMED) > 0] |= Quality.OFFSET_ASSUMED
+    quality = (
+        np.where(share == 0, Quality.NO_CLEAR_PIXEL, 0)
+        | np.where(median_looks < FEW_LOOKS, Quality.FEW_LOOKS, 0)
+        | np.where(usable & (share < 1), Quality.GAPS_FILLED, 0)
+        | np.where(bits & UNMASKED, Quality.UNMASKED, 0)
+        | np.where(bits & ASSUMED, Quality.OFFSET_ASSUMED, 0)
+    ).astype(np.uint16)
     return Patches(
         posts=posts,
         reflectance=reflectance,

@@ -6,7 +6,8 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date, datetime
-from typing import TypeVar, cast
+from types import NoneType
+from typing import TypeVar, cast, get_args
 
 import numpy as np
 import shapely
@@ -175,8 +176,9 @@ def _plain(thing: object) -> dict[str, object]:
 
 
 def _made(kind: type[Thing], table: Table) -> Thing:
-    """Build a dataclass from a table; an unknown or missing field is an error."""
-    return kind(**table)
+    """Build a dataclass from a table; an unknown or missing field is an error, None was left out."""
+    absent = {entry.name: None for entry in fields(cast("type[object]", kind)) if NoneType in get_args(entry.type)}  # type: ignore[arg-type]
+    return kind(**(absent | dict(table)))
 
 
 def _table(tables: Table, name: str) -> Table:

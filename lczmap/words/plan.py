@@ -76,16 +76,16 @@ class Plan:
         """The frozen scenes of one tile."""
         return tuple(self.scenes[scene_id] for scene_id in tile.scene_ids)
 
-    def tile_named(self, tile: Tile) -> TilePlan:
-        """The plan of one tile.
+    def tile_named(self, name: str) -> TilePlan:
+        """The plan of one tile, by its name.
 
         Raises:
             SpecError: where the plan does not hold it.
         """
         for entry in self.tiles:
-            if entry.tile == tile:
+            if entry.tile.name == name:
                 return entry
-        raise SpecError(f"Tile {tile.name} is not in the plan of {self.place.slug}; it holds {len(self.tiles)}.")
+        raise SpecError(f"Tile {name} is not in the plan of {self.place.slug}; it holds {len(self.tiles)}.")
 
     def without(self, scene_id: str, reason: str) -> "Plan":
         """The plan that remains when one item turns out to be unreadable: it leaves every tile.

@@ -1,0 +1,223 @@
+"""The model card: what a model is, what it eats, what it was trained on and how far to trust it.
+
+In: TOML text. Out: a frozen `ModelCard`. Reads no file and knows no network.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeGuard, get_args
+
+from lczmap.words.bands import BAND_NAMES
+from lczmap.words.errors import ModelCardError
+from lczmap.words.grid import WINDOW_PIXELS
+
+Role = Literal["sentinel", "graph", "segmenter"]
+"""What a model does in a run."""
+ROLES: tuple[Role, ...] = get_args(Role)
+"""Every role."""
+SURFACE_REFLECTANCE = "surface reflectance 0..1"
+"""The one unit of Sentinel-2 patches here."""
+SENTINEL_WEIGHT = 0.6
+"""Share of the Sentinel stream where no pair's card says otherwise (DF4LCZ, as its released code applies it)."""
+CLASSES = 17
+"""Classes a classifier tells apart."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricTable:
+    """Figures under one heading, a row for each named place or data set."""
+
+    heading: str
+    """What the figures are: `teacher agreement`, `self-consistency` (simulated data), or `accuracy` (true labels)."""
+    rows: Mapping[str, Mapping[str, float]]
+    """Figures by name, by the name of the held-out data they were measured on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """One shipped or user-made model."""
+
+    name: str
+    """Name it is asked for by."""
+    title: str
+    """One line for lists."""
+    role: Role
+    """What it does in a run."""
+    architecture: str
+    """Network the weights belong to, for instance `resnet11`."""
+    provisional: bool
+    """Whether better weights are due and maps made with these say so."""
+    weights: str
+    """File name of the weights, beside the card."""
+    sha256: str
+    """Digest of that file, 64 hexadecimal digits."""
+    bands: tuple[str, ...]
+    """Bands it expects, in order; empty where it takes none."""
+    units: str
+    """Unit of its input."""
+    patch_pixels: int
+    """Side of the patches it expects, pixels."""
+    classes: int
+    """Length of the probability vectors it gives."""
+    temperature: float
+    """What its logits are divided by before the softmax."""
+    sentinel_weight: float
+    """Share of the Sentinel stream in the fused probabilities of its pair."""
+    licence: str
+    """SPDX name of the licence of the weights."""
+    attribution: tuple[str, ...]
+    """Credits to repeat wherever the weights go."""
+    training: tuple[str, ...]
+    """What it was trained on and how, a sentence each."""
+    metrics: tuple[MetricTable, ...]
+    """What was measured, on named held-out data."""
+    limits: tuple[str, ...]
+    """What not to trust it with, a sentence each."""
+
+
+_TEXTS = ("name", "title", "architecture", "weights", "sha256", "units", "licence")
+_LISTS = ("attribution", "training", "limits")
+_NUMBERS = ("temperature", "sentinel_weight")
+_KNOWN = frozenset({*_TEXTS, *_LISTS, *_NUMBERS, "role", "provisional", "bands", "patch_pixels", "classes", "metrics"})
+
+
+def parse_model_card(text: str) -> ModelCard:
+    """Read a model card.
+
+    Raises:
+        ModelCardError: the text is no TOML, or a field is missing, unknown or of the wrong kind.
+    """
+    try:
+        table: dict[str, object] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ModelCardError(
+            f"The model card is not TOML: {error}; write it as the shipped cards are written."
+        ) from None
+    unknown = sorted(table.keys() - _KNOWN)
+    if unknown:
+        raise ModelCardError(f"The model card holds unknown fields: {', '.join(unknown)}; remove them.")
+    digest = _text(table, "sha256")
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise ModelCardError(f"The model card's sha256 is {digest!r}, expected 64 lower-case hexadecimal digits.")
+    weights = _text(table, "weights")
+    if "/" in weights or "\\" in weights:
+        raise ModelCardError(f"The model card's weights are {weights!r}, expected the name of a file beside the card.")
+    return ModelCard(
+        name=_text(table, "name"),
+        title=_text(table, "title"),
+        role=_role(table),
+        architecture=_text(table, "architecture"),
+        provisional=_flag(table, "provisional"),
+        weights=weights,
+        sha256=digest,
+        bands=_texts(table, "bands"),
+        units=_text(table, "units"),
+        patch_pixels=round(_number(table, "patch_pixels", least=1)),
+        classes=round(_number(table, "classes", least=1)),
+        temperature=_number(table, "temperature", least=1e-3),
+        sentinel_weight=_number(table, "sentinel_weight", default=SENTINEL_WEIGHT, most=1.0),
+        licence=_text(table, "licence"),
+        attribution=_texts(table, "attribution"),
+        training=_texts(table, "training"),
+        metrics=_metrics(table),
+        limits=_texts(table, "limits"),
+    )
+
+
+def require_sentinel(card: ModelCard, architecture: str) -> None:
+    """Refuse a card whose model cannot take the patches this system cuts.
+
+    Raises:
+        ModelCardError: role, architecture, bands, unit, patch side or classes differ.
+    """
+    expectations: tuple[tuple[str, object, object], ...] = (
+        ("role", card.role, "sentinel"),
+        ("architecture", card.architecture, architecture),
+        ("bands", " ".join(card.bands), " ".join(BAND_NAMES)),
+        ("units", card.units, SURFACE_REFLECTANCE),
+        ("patch_pixels", card.patch_pixels, WINDOW_PIXELS),
+        ("classes", card.classes, CLASSES),
+    )
+    for field, got, expected in expectations:
+        if got != expected:
+            raise ModelCardError(
+                f"Model {card.name} cannot classify these patches: its card says {field} = {got}, "
+                f"expected {expected}; choose another model (`lczmap models`)."
+            )
+
+
+def _value(table: Mapping[str, object], key: str) -> object:
+    if key not in table:
+        raise ModelCardError(f"The model card lacks `{key}`; add it.")
+    return table[key]
+
+
+def _wrong(key: str, value: object, expected: str) -> ModelCardError:
+    return ModelCardError(f"The model card's `{key}` is {value!r}, expected {expected}.")
+
+
+def _text(table: Mapping[str, object], key: str) -> str:
+    value = _value(table, key)
+    if not isinstance(value, str) or not value.strip():
+        raise _wrong(key, value, "text")
+    return value
+
+
+def _texts(table: Mapping[str, object], key: str) -> tuple[str, ...]:
+    value = _value(table, key)
+    if not _is_texts(value):
+        raise _wrong(key, value, "a list of texts")
+    return tuple(value)
+
+
+def _is_texts(value: object) -> TypeGuard[Sequence[str]]:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+
+
+def _flag(table: Mapping[str, object], key: str) -> bool:
+    value = _value(table, key)
+    if not isinstance(value, bool):
+        raise _wrong(key, value, "true or false")
+    return value
+
+
+def _number(
+    table: Mapping[str, object],
+    key: str,
+    *,
+    default: float | None = None,
+    least: float = 0.0,
+    most: float = float("inf"),
+) -> float:
+    value = default if default is not None and key not in table else _value(table, key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise _wrong(key, value, f"a number from {least:g} to {most:g}")
+    return float(value)
+
+
+def _role(table: Mapping[str, object]) -> Role:
+    value = _text(table, "role")
+    for role in ROLES:
+        if value == role:
+            return role
+    raise _wrong("role", value, f"one of {', '.join(ROLES)}")
+
+
+def _metrics(table: Mapping[str, object]) -> tuple[MetricTable, ...]:
+    """Tables as `[metrics."heading"."place"]` with numbers in them."""
+    headings = table.get("metrics", {})
+    if not isinstance(headings, dict):
+        raise _wrong("metrics", headings, "tables of numbers")
+    return tuple(MetricTable(heading=heading, rows=_metric_rows(heading, rows)) for heading, rows in headings.items())
+
+
+def _metric_rows(heading: str, rows: object) -> dict[str, dict[str, float]]:
+    if not isinstance(rows, dict):
+        raise _wrong(f"metrics.{heading}", rows, "tables of numbers")
+    result: dict[str, dict[str, float]] = {}
+    for place, figures in rows.items():
+        if not isinstance(figures, dict):
+            raise _wrong(f"metrics.{heading}.{place}", figures, "a table of numbers")
+        result[place] = {key: _number(figures, key, least=float("-inf")) for key in figures}
+    return result

@@ -1,0 +1,1 @@
+"""Tests, named by the laws they prove."""
