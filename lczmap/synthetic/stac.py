@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.crs import CRS
-from rasterio.transform import Affine
 from rasterio.windows import Window
 
 from lczmap.words.bands import BANDS, REFLECTANCE_SCALE

@@ -1,0 +1,118 @@
+"""Surface materials and their ten-band reflectance through the year.
+
+The spectra are rounded, typical values of each material at the ten Sentinel-2 bands, with the usual
+features: red edge, chlorophyll and water absorption, the rise of soils and tiles towards 1.6 um.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Spectrum = tuple[float, float, float, float, float, float, float, float, float, float]
+"""Reflectance at B02 B03 B04 B05 B06 B07 B08 B8A B11 B12."""
+Calendar = tuple[tuple[int, float], ...]
+"""(day of year, share of the lush spectrum) knots, linear in between."""
+
+_ALWAYS: Calendar = ((1, 1.0),)
+
+
+class Material(IntEnum):
+    """What a 5 m pixel is made of; the value indexes `MATERIALS`."""
+
+    ASPHALT = 0
+    CONCRETE = 1
+    TILE_ROOF = 2
+    DARK_ROOF = 3
+    GREY_ROOF = 4
+    METAL_ROOF = 5
+    BLUE_ROOF = 6
+    RUST_ROOF = 7
+    GRASS = 8
+    BROADLEAF = 9
+    CONIFER = 10
+    SCRUB = 11
+    WHEAT = 12
+    RICE = 13
+    GARDEN = 14
+    SOIL = 15
+    SAND = 16
+    SEA = 17
+    RIVER = 18
+    POND = 19
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surface:
+    """How one material reflects."""
+
+    lush: Spectrum
+    """At the height of its season (or always)."""
+    lean: Spectrum
+    """Out of season."""
+    calendar: Calendar
+    """When it is which."""
+
+    def at(self, day: int) -> NDArray[np.float32]:
+        """Spectrum at a day of the year, (10,)."""
+        days, shares = zip(*self.calendar, strict=True)
+        share = float(np.interp(day, days, shares))
+        return (share * np.array(self.lush) + (1.0 - share) * np.array(self.lean)).astype(np.float32)
+
+
+def _constant(*spectrum: float) -> Surface:
+    values: Spectrum = tuple(spectrum)  # type: ignore[assignment]
+    return Surface(lush=values, lean=values, calendar=_ALWAYS)
+
+
+_SOIL: Spectrum = (0.085, 0.110, 0.140, 0.165, 0.180, 0.192, 0.205, 0.220, 0.300, 0.270)
+_STUBBLE: Spectrum = (0.075, 0.110, 0.150, 0.190, 0.220, 0.240, 0.260, 0.280, 0.340, 0.270)
+_CROP: Spectrum = (0.028, 0.062, 0.032, 0.090, 0.300, 0.390, 0.410, 0.425, 0.200, 0.095)
+_FLOODED: Spectrum = (0.050, 0.070, 0.060, 0.070, 0.100, 0.110, 0.115, 0.115, 0.060, 0.035)
+_DRY_GRASS: Spectrum = (0.055, 0.085, 0.100, 0.135, 0.175, 0.195, 0.215, 0.235, 0.280, 0.200)
+
+MATERIALS: tuple[Surface, ...] = (
+    _constant(0.078, 0.088, 0.096, 0.104, 0.110, 0.115, 0.120, 0.125, 0.148, 0.142),
+    _constant(0.150, 0.178, 0.198, 0.210, 0.218, 0.224, 0.232, 0.236, 0.268, 0.258),
+    _constant(0.068, 0.090, 0.150, 0.178, 0.190, 0.200, 0.212, 0.224, 0.300, 0.272),
+    _constant(0.068, 0.074, 0.079, 0.085, 0.090, 0.094, 0.098, 0.102, 0.128, 0.124),
+    _constant(0.128, 0.144, 0.154, 0.162, 0.168, 0.173, 0.178, 0.182, 0.208, 0.200),
+    _constant(0.300, 0.322, 0.334, 0.342, 0.346, 0.350, 0.356, 0.358, 0.360, 0.335),
+    _constant(0.225, 0.210, 0.160, 0.162, 0.182, 0.215, 0.245, 0.260, 0.275, 0.255),
+    _constant(0.095, 0.112, 0.142, 0.168, 0.184, 0.198, 0.210, 0.222, 0.280, 0.270),
+    Surface(
+        lush=(0.034, 0.066, 0.042, 0.098, 0.255, 0.315, 0.345, 0.362, 0.225, 0.120),
+        lean=_DRY_GRASS,
+        calendar=((1, 0.30), (60, 0.40), (100, 0.90), (180, 1.0), (270, 0.90), (330, 0.45), (365, 0.30)),
+    ),
+    Surface(
+        lush=(0.020, 0.043, 0.024, 0.068, 0.245, 0.325, 0.355, 0.375, 0.165, 0.072),
+        lean=(0.040, 0.056, 0.062, 0.090, 0.135, 0.152, 0.168, 0.182, 0.185, 0.125),
+        calendar=((1, 0.25), (75, 0.30), (110, 0.90), (160, 1.0), (270, 0.95), (320, 0.50), (365, 0.25)),
+    ),
+    Surface(
+        lush=(0.019, 0.036, 0.021, 0.056, 0.180, 0.232, 0.250, 0.268, 0.120, 0.054),
+        lean=(0.024, 0.038, 0.030, 0.058, 0.150, 0.188, 0.205, 0.220, 0.118, 0.060),
+        calendar=((1, 0.4), (100, 0.7), (170, 1.0), (300, 0.8), (365, 0.4)),
+    ),
+    Surface(
+        lush=(0.033, 0.055, 0.046, 0.088, 0.185, 0.220, 0.240, 0.256, 0.205, 0.125),
+        lean=(0.050, 0.072, 0.084, 0.112, 0.150, 0.168, 0.184, 0.200, 0.235, 0.170),
+        calendar=((1, 0.2), (80, 0.3), (130, 0.9), (200, 1.0), (300, 0.6), (365, 0.2)),
+    ),
+    Surface(lush=_CROP, lean=_STUBBLE, calendar=((1, 0.45), (50, 0.6), (95, 1.0), (120, 0.9), (148, 0.1), (152, 0))),
+    Surface(lush=_FLOODED, lean=_SOIL, calendar=((1, 0.0), (120, 0.05), (150, 0.9), (165, 1.0), (365, 0.0))),
+    Surface(lush=_CROP, lean=_SOIL, calendar=((1, 0.40), (70, 0.5), (110, 0.7), (170, 0.75), (300, 0.5), (365, 0.4))),
+    _constant(*_SOIL),
+    _constant(0.180, 0.225, 0.270, 0.295, 0.305, 0.315, 0.325, 0.335, 0.400, 0.360),
+    _constant(0.062, 0.072, 0.050, 0.040, 0.026, 0.023, 0.019, 0.016, 0.007, 0.005),
+    _constant(0.076, 0.100, 0.098, 0.083, 0.052, 0.046, 0.041, 0.033, 0.011, 0.007),
+    _constant(0.036, 0.046, 0.030, 0.028, 0.021, 0.021, 0.020, 0.018, 0.010, 0.007),
+)
+"""One surface for each `Material`, in its order."""
+
+
+def spectra(day: int) -> NDArray[np.float32]:
+    """Reflectance of every material at a day of the year, (materials, 10)."""
+    return np.stack([surface.at(day) for surface in MATERIALS])
