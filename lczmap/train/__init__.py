@@ -1,0 +1,1 @@
+"""Training: datasets, splits, loops and evaluation. Nothing imports this room but the command line."""

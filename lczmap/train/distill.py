@@ -1,0 +1,261 @@
+"""Distil a teacher into the 3D ResNet11: `python -m lczmap.train.distill --patches DIR --teacher FILE --out DIR`.
+
+Student and teacher see the same crop, however it was relit and mixed; only the teacher sees it through an atmosphere,
+only the student with its 20 m bands regrained and speckled (Beyer et al. 2022: a good teacher is consistent).
+Every step draws from a generator seeded by (seed, step), so a run that is stopped goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from lczmap.models.resnet11 import ResNet11, as_volume
+from lczmap.models.resnet11_fast import pushed_down_logits
+from lczmap.train.augment import mixed, random_symmetries, randomly_regrained, relit, speckled
+from lczmap.train.evaluate import confusion, scores
+from lczmap.train.labels import averaged_labels, drawn_labels
+from lczmap.train.patches import Canvas, Patches, canvas_of, in_split, read_patches
+from lczmap.train.teacher import Teacher, read_teacher
+
+logger = logging.getLogger(__name__)
+
+Logits = Callable[[ResNet11, Tensor], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to distil."""
+
+    seed: int = 0
+    """Of the network's first weights and of every draw."""
+    steps: int = 6000
+    """Length of the schedule."""
+    minutes: float = 60.0
+    """Stop after this long, wherever the schedule stands; a later run goes on from there."""
+    batch: int = 32
+    """Patches a step."""
+    peak_rate: float = 2e-3
+    """Highest learning rate, reached after the warm-up, then a cosine down to a hundredth."""
+    warmup: int = 200
+    """Steps of linear warm-up."""
+    decay: float = 1e-2
+    """Decoupled weight decay (AdamW)."""
+    memory: float = 0.999
+    """Of the running average of the weights, which is what gets shipped."""
+    rarity: float = 0.6
+    """Power by which rare classes are drawn more often: 0 as they come, 1 all classes alike."""
+    views: int = 2
+    """Random views of each patch the teacher's label is the mean of."""
+    compiled: bool = True
+    """Compile the step (needs a C++ compiler, 35 s at the start; 1.7 times faster on two cores)."""
+
+
+@dataclass
+class State:
+    """What a run carries from step to step."""
+
+    network: ResNet11
+    """The student being trained."""
+    average: ResNet11
+    """Running average of its weights and statistics."""
+    optimizer: torch.optim.Optimizer
+    """AdamW over the student."""
+    step: int = 0
+    """Steps done."""
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Linear warm-up, then a cosine from the peak to a hundredth of it."""
+    if step < recipe.warmup:
+        return recipe.peak_rate * (step + 1) / recipe.warmup
+    done = min(1.0, (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup))
+    return recipe.peak_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def draw_weights(labels: NDArray[np.float32], *, rarity: float) -> NDArray[np.float64]:
+    """Chance of each patch to be drawn, `(n,)`: the rarer the classes the teacher sees in it, the higher."""
+    totals = labels.sum(axis=0).astype(np.float64) + 5.0
+    weights = labels.astype(np.float64) @ totals**-rarity
+    chances: NDArray[np.float64] = weights / weights.sum()
+    return chances
+
+
+def draw_batch(
+    canvas: Canvas, chances: NDArray[np.float64], teacher: Teacher, recipe: Recipe, step: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """One batch: what the student sees `(k, 32, 32, 10)` and what the teacher says of it `(k, 17)`."""
+    rng = np.random.default_rng([recipe.seed, step])
+    which = rng.choice(len(chances), size=recipe.batch, p=chances)
+    scene = random_symmetries(canvas.cut(which, rng), rng)
+    scene = relit(mixed(scene, rng, pasted=0.25, blended=0.1), rng, share=0.6)
+    labels = drawn_labels(teacher, scene, rng, views=recipe.views)
+    return speckled(randomly_regrained(scene, rng, doubled=0.45, kept=0.3), rng), labels
+
+
+def train_step(state: State, recipe: Recipe, logits_of: Logits, seen: Tensor, labels: Tensor) -> float:
+    """Update the student and its average by one batch; return the divergence from the teacher, in nats."""
+    for group in state.optimizer.param_groups:
+        group["lr"] = learning_rate(recipe, state.step)
+    volume = as_volume(seen).contiguous(memory_format=torch.channels_last_3d)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = logits_of(state.network, volume)
+    crossed = functional.cross_entropy(logits.float(), labels)
+    state.optimizer.zero_grad(set_to_none=True)
+    crossed.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
+    state.optimizer.step()
+    state.step += 1
+    keep = min(recipe.memory, (1 + state.step) / (10 + state.step))
+    with torch.no_grad():
+        for mean, new in zip(state.average.state_dict().values(), state.network.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(new, 1 - keep)
+            else:
+                mean.copy_(new)
+    entropy = -(labels * labels.clamp_min(1e-12).log()).sum(dim=1).mean()
+    return float(crossed.detach() - entropy)
+
+
+def student_logits(network: ResNet11, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits `(n, 17)` of patches `(n, 32, 32, 10)`, in evaluation mode."""
+    network.eval()
+    answers = []
+    with torch.inference_mode():
+        for start in range(0, len(patches), 16):
+            volume = as_volume(torch.from_numpy(patches[start : start + 16]))
+            answers.append(pushed_down_logits(network, volume.contiguous(memory_format=torch.channels_last_3d)))
+    return torch.cat(answers).numpy() if answers else np.empty((0, 17), dtype=np.float32)
+
+
+def fresh_state(recipe: Recipe) -> State:
+    """A student with seeded first weights, its average, and an optimiser."""
+    torch.manual_seed(recipe.seed)
+    network = ResNet11().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    average = ResNet11()
+    average.load_state_dict(network.state_dict())
+    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.peak_rate, weight_decay=recipe.decay)
+    return State(network=network, average=average.eval(), optimizer=optimizer)
+
+
+def save_checkpoint(state: State, path: Path) -> None:
+    """Write everything a run needs to go on; whole or not at all."""
+    content = {
+        "network": state.network.state_dict(),
+        "average": state.average.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "step": state.step,
+    }
+    temporary = path.with_suffix(".partial")
+    torch.save(content, temporary)
+    temporary.replace(path)
+
+
+def load_checkpoint(state: State, path: Path) -> None:
+    """Set `state` to what `save_checkpoint` wrote."""
+    content = torch.load(path, weights_only=True)
+    state.network.load_state_dict(content["network"])
+    state.average.load_state_dict(content["average"])
+    state.optimizer.load_state_dict(content["optimizer"])
+    state.step = content["step"]
+
+
+def cached_labels(teacher: Teacher, patches: Patches, path: Path, *, rough: bool) -> NDArray[np.float32]:
+    """The teacher's labels of all patches, kept in a file beside the checkpoint.
+
+    Rough ones (the mean of four views) decide how often a patch is drawn, and nothing else.
+    """
+    if path.exists():
+        labels: NDArray[np.float32] = np.load(path, allow_pickle=False)
+        if len(labels) == len(patches.rows):
+            return labels
+    surface = patches.pixels * np.float32(1e-4)
+    rng = np.random.default_rng(0)
+    labels = drawn_labels(teacher, surface, rng, views=4) if rough else averaged_labels(teacher, surface)
+    np.save(path, labels)
+    return labels
+
+
+def distil(recipe: Recipe, folders: list[Path], teacher_file: Path, out: Path) -> State:
+    """Train, or go on training, until the schedule or the time is up; checkpoints lie in `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    teacher = read_teacher(teacher_file)
+    everything = read_patches(folders)
+    learned, held = in_split(everything, ["train"]), in_split(everything, ["validation"])
+    labels = cached_labels(teacher, learned, out / "labels_train.npy", rough=True)
+    held_labels = cached_labels(teacher, held, out / "labels_validation.npy", rough=False)
+    _log_classes(labels)
+    logger.info("%d patches to learn from, %d held", len(learned.rows), len(held.rows))
+    canvas, chances = canvas_of(learned), draw_weights(labels, rarity=recipe.rarity)
+    state = fresh_state(recipe)
+    checkpoint = out / "checkpoint.pt"
+    if checkpoint.exists():
+        load_checkpoint(state, checkpoint)
+        logger.info("going on from step %d", state.step)
+    logits_of: Logits = torch.compile(pushed_down_logits) if recipe.compiled else pushed_down_logits
+    recent: list[float] = []
+    while state.step < recipe.steps and time.monotonic() - started < 60 * recipe.minutes:
+        seen, target = draw_batch(canvas, chances, teacher, recipe, state.step)
+        state.network.train()
+        recent.append(train_step(state, recipe, logits_of, torch.from_numpy(seen), torch.from_numpy(target)))
+        if state.step % 25 == 0:
+            logger.info("step %d kl %.4f %.1f s", state.step, np.mean(recent), time.monotonic() - started)
+            recent = []
+        if state.step % 250 == 0:
+            save_checkpoint(state, checkpoint)
+        if state.step % 500 == 0:
+            _log_agreement(state, held, held_labels)
+    save_checkpoint(state, checkpoint)
+    _log_agreement(state, held, held_labels)
+    return state
+
+
+def _log_classes(labels: NDArray[np.float32]) -> None:
+    counts = np.bincount(labels.argmax(axis=1), minlength=17)
+    logger.info("training patches by the teacher's class: %s", " ".join(map(str, counts)))
+
+
+def _log_agreement(state: State, held: Patches, labels: NDArray[np.float32]) -> None:
+    logits = student_logits(state.average, held.pixels * np.float32(1e-4))
+    result = scores(confusion(labels.argmax(axis=1) + 1, logits.argmax(axis=1) + 1))
+    logger.info(
+        "step %d validation: agreement %.3f built %.3f natural %.3f kappa %.3f mean recall %.3f",
+        state.step, result.overall, result.overall_built, result.overall_natural, result.kappa, result.mean_recall,
+    )  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line and distil."""
+    parser = argparse.ArgumentParser(prog="python -m lczmap.train.distill", description=__doc__)
+    parser.add_argument("--patches", type=Path, nargs="+", required=True, help="folders of patches")
+    parser.add_argument("--teacher", type=Path, required=True, help="So2Sat GUL ResNet20-v2, Keras HDF5")
+    parser.add_argument("--out", type=Path, default=Path(".train"), help="where checkpoints and labels lie")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--minutes", type=float, default=Recipe.minutes)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--eager", action="store_true", help="do not compile the step")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    torch.set_num_threads(options.threads)
+    recipe = Recipe(seed=options.seed, steps=options.steps, minutes=options.minutes, compiled=not options.eager)
+    distil(recipe, options.patches, options.teacher, options.out)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,81 @@
+"""Scores of predicted classes against reference classes, as the paper reports them. Pure numpy.
+
+Class codes are 1..17 everywhere; `overall` scores follow DF4LCZ section V-A and Table III.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+CLASSES = 17
+BUILT = slice(0, 10)
+NATURAL = slice(10, 17)
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Agreement of a prediction with a reference. Shares are 0..1; NaN where nothing stands behind a figure."""
+
+    count: int
+    """Number of patches compared."""
+    overall: float
+    """Share of patches whose class agrees (OA)."""
+    overall_built: float
+    """The same over patches whose reference is built, 1..10."""
+    overall_natural: float
+    """The same over patches whose reference is natural, 11..17."""
+    kappa: float
+    """Cohen's kappa."""
+    weighted_f1: float
+    """F1 of each class, weighted by its share of the reference."""
+    mean_recall: float
+    """Mean of the recalls of the classes the reference holds."""
+    users_accuracy: NDArray[np.float64]
+    """`(17,)`: TP / (TP + FP) of each class, as Table III has it."""
+    recall: NDArray[np.float64]
+    """`(17,)`: TP / (TP + FN) of each class."""
+
+
+def confusion(reference: Codes, predicted: Codes) -> NDArray[np.int64]:
+    """Counts `(17, 17)`: row the reference class, column the predicted one."""
+    index = (reference.astype(np.int64) - 1) * CLASSES + predicted.astype(np.int64) - 1
+    table: NDArray[np.int64] = np.bincount(index, minlength=CLASSES * CLASSES).reshape(CLASSES, CLASSES)
+    return table
+
+
+def scores(table: NDArray[np.int64]) -> Scores:
+    """All scores of a confusion matrix `(17, 17)`."""
+    right = np.diagonal(table).astype(np.float64)
+    referred, predicted = table.sum(axis=1).astype(np.float64), table.sum(axis=0).astype(np.float64)
+    total = float(table.sum())
+    recall, precision = _ratio(right, referred), _ratio(right, predicted)
+    f1 = np.nan_to_num(_ratio(2 * right, referred + predicted))
+    overall = _share(right, referred)
+    chance = float((referred * predicted).sum()) / total**2 if total else float("nan")
+    return Scores(
+        count=int(total),
+        overall=overall,
+        overall_built=_share(right[BUILT], referred[BUILT]),
+        overall_natural=_share(right[NATURAL], referred[NATURAL]),
+        kappa=(overall - chance) / (1 - chance) if chance < 1 else float("nan"),
+        weighted_f1=float((f1 * referred).sum() / total) if total else float("nan"),
+        mean_recall=float(recall[referred > 0].mean()) if total else float("nan"),
+        users_accuracy=precision,
+        recall=recall,
+    )
+
+
+def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    ratio = np.full(len(part), np.nan)
+    np.divide(part, whole, out=ratio, where=whole > 0)
+    return ratio
+
+
+def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> float:
+    total = float(whole.sum())
+    return float(part.sum()) / total if total else float("nan")

@@ -1,0 +1,179 @@
+"""Unlabelled Sentinel-2 patches on disk: read, cleaned of what must not be learned, and split by place.
+
+In: folders that each hold one `.npz` (`x`, `(n, 32, 32, 10)` uint16, reflectance x 10000) and one `.csv` with a row a
+patch (`source, place, date, level, x, y`, perhaps `place_group, subwindow`). Out: `Patches`.
+Does no augmentation and knows no teacher.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lczmap.words.errors import UsageError
+
+BLOCK_METRES = 2000.0
+"""Side of the squares that a split never cuts."""
+CLOUDY = frozenset({"Boadella_2020-01-13.tif", "Boadella_2020-01-18.tif", "Boadella_2020-01-23.tif"})
+"""Dates under cloud or haze: nothing of the ground to learn from."""
+SUBWINDOWS = {"0": (0, 0), "1": (0, 32), "10": (32, 0), "11": (32, 32)}
+"""Corner (y, x) in its 64x64 chip of a window, by its two-digit code without leading zeros."""
+UNSEEN_SOURCES = frozenset({"eotdl_satellogic_pair"})
+"""Sources kept wholly for testing."""
+
+
+class PatchFolderError(UsageError):
+    """A folder of patches lacks its files, or they do not fit each other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchRow:
+    """Where one patch comes from."""
+
+    source: str
+    """Collection of the patch."""
+    place: str
+    """Place within the source."""
+    group: str
+    """What a split keeps together: place group, acquisition, or place and 2 km block."""
+    chip: str
+    """Name of the 64x64 chip the patch was cut from, or empty."""
+    corner: tuple[int, int]
+    """Row and column of the patch in its chip, pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patches:
+    """Patches and their origins, row by row."""
+
+    pixels: NDArray[np.uint16]
+    """`(n, 32, 32, 10)`, surface reflectance x 10000."""
+    rows: tuple[PatchRow, ...]
+    """Origin of each patch."""
+
+    def chosen(self, keep: NDArray[np.bool_]) -> Patches:
+        """The patches where `keep (n,)` is true."""
+        rows = tuple(row for row, wanted in zip(self.rows, keep, strict=True) if wanted)
+        return Patches(pixels=self.pixels[keep], rows=rows)
+
+
+def read_patches(folders: Sequence[Path]) -> Patches:
+    """Read every folder, leaving out top-of-atmosphere (L1C) rows and cloudy dates.
+
+    Raises:
+        PatchFolderError: a folder does not hold one npz and one csv that agree.
+    """
+    pixels: list[NDArray[np.uint16]] = []
+    rows: list[PatchRow] = []
+    for folder in folders:
+        table, values = _read_folder(folder)
+        keep = np.array([row["level"] == "L2A" and row["date"] not in CLOUDY for row in table])
+        pixels.append(values[keep])
+        rows += [_patch_row(row) for row, wanted in zip(table, keep, strict=True) if wanted]
+    return Patches(pixels=np.concatenate(pixels), rows=tuple(rows))
+
+
+def _read_folder(folder: Path) -> tuple[list[dict[str, str]], NDArray[np.uint16]]:
+    arrays, tables = sorted(folder.glob("*.npz")), sorted(folder.glob("*.csv"))
+    if len(arrays) != 1 or len(tables) != 1:
+        raise PatchFolderError(f"{folder} holds {len(arrays)} .npz and {len(tables)} .csv files, expected one of each.")
+    with tables[0].open(newline="", encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    with np.load(arrays[0], allow_pickle=False) as archive:
+        values = archive["x"]
+    if values.shape != (len(table), 32, 32, 10) or values.dtype != np.uint16:
+        raise PatchFolderError(
+            f"{arrays[0]} holds {values.dtype} {values.shape}, expected uint16 ({len(table)}, 32, 32, 10)."
+        )
+    return table, values
+
+
+def _patch_row(row: dict[str, str]) -> PatchRow:
+    subwindow = row.get("subwindow", "")
+    in_chip = row.get("place_group", "") != "" and row["source"].startswith("hsg")
+    return PatchRow(
+        source=row["source"],
+        place=row["place"],
+        group=_group(row),
+        chip=row["place"] if in_chip else "",
+        corner=SUBWINDOWS[subwindow] if in_chip else (0, 0),
+    )
+
+
+def _group(row: dict[str, str]) -> str:
+    """What must not be cut by a split. BigEarthNet repeats acquisitions under several names, so those go whole."""
+    if row.get("place_group"):
+        return row["place_group"]
+    if row["source"].startswith("ben_"):
+        return "_".join(row["place"].split("_")[:3])
+    place = "ports" if row["source"] == "eotdl_ships" else row["place"]
+    if not row["x"]:
+        return f"{row['source']}/{place}"
+    block = [int(float(row[axis]) // BLOCK_METRES) for axis in ("x", "y")]
+    return f"{row['source']}/{place}/{row['crs']}/{block[0]}/{block[1]}"
+
+
+def split_of(row: PatchRow) -> str:
+    """`train` (82 %), `validation` (6 %) or `test` (12 %), from a digest of the patch's group and of nothing else."""
+    if row.source in UNSEEN_SOURCES:
+        return "test"
+    draw = int.from_bytes(hashlib.sha256(row.group.encode()).digest()[:4], "big") % 100
+    return "test" if draw < 12 else "validation" if draw < 18 else "train"
+
+
+def in_split(patches: Patches, names: Iterable[str]) -> Patches:
+    """The patches whose split is one of `names`."""
+    wanted = frozenset(names)
+    return patches.chosen(np.array([split_of(row) in wanted for row in patches.rows], dtype=np.bool_))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canvas:
+    """What random windows are cut from: patches alone, and patches put back into their 64x64 chips."""
+
+    fields: tuple[NDArray[np.uint16], ...]
+    """Each `(32, 32, 10)` or `(64, 64, 10)`."""
+    field_of: NDArray[np.int64]
+    """`(n,)`: the field each patch lies in."""
+    corners: NDArray[np.int64]
+    """`(n, 2)`: row and column of the patch in its field."""
+
+    def cut(self, which: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
+        """Windows `(k, 32, 32, 10)`, reflectance, each up to half a side from its patch but within its field."""
+        shifts = rng.integers(-16, 17, size=(len(which), 2))
+        windows = np.empty((len(which), 32, 32, 10), dtype=np.float32)
+        for row, (patch, shift) in enumerate(zip(which, shifts, strict=True)):
+            field = self.fields[self.field_of[patch]]
+            y, x = np.clip(self.corners[patch] + shift, 0, field.shape[0] - 32)
+            windows[row] = field[y : y + 32, x : x + 32]
+        return windows * np.float32(1e-4)
+
+
+def canvas_of(patches: Patches) -> Canvas:
+    """Put windows of one chip back together; a chip that lacks a window stays in single patches."""
+    members: dict[str, list[int]] = {}
+    for index, row in enumerate(patches.rows):
+        members.setdefault(row.chip or f"alone {index}", []).append(index)
+    fields: list[NDArray[np.uint16]] = []
+    field_of = np.zeros(len(patches.rows), dtype=np.int64)
+    corners = np.zeros((len(patches.rows), 2), dtype=np.int64)
+    for indices in members.values():
+        if len(indices) == len(SUBWINDOWS):
+            field = np.zeros((64, 64, patches.pixels.shape[-1]), dtype=np.uint16)
+            for index in indices:
+                y, x = patches.rows[index].corner
+                field[y : y + 32, x : x + 32] = patches.pixels[index]
+                corners[index] = (y, x)
+                field_of[index] = len(fields)
+            fields.append(field)
+            continue
+        for index in indices:
+            field_of[index] = len(fields)
+            fields.append(patches.pixels[index])
+    return Canvas(fields=tuple(fields), field_of=field_of, corners=corners)
