@@ -1,23 +1,25 @@
 """The composite: many dated looks at one grid become one image by the median of the clear ones.
 
-In: digital numbers as offsets-corrected int16 and a clear mask, per look. Out: int16 x 1e-4 reflectance,
-nodata -32768, with the count of clear looks. Reading files is not done here.
+In: digital numbers of scenes, their offsets and where each is clear. Out: int16 x 1e-4 reflectance, nodata
+-32768, with the count of clear looks. Reading files is not done here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from lczmap.words.bands import COMPOSITE_NODATA
+from lczmap.things.median import ABSENT, median_of_looks
+from lczmap.words.bands import BANDS, COMPOSITE_NODATA
 
 UNMASKED = 1
 """Provenance bit: a look without scene classification contributed to the pixel."""
 ASSUMED = 2
 """Provenance bit: a look whose radiometric offset was assumed contributed to the pixel."""
 
-_ABSENT = np.int16(np.iinfo(np.int16).max)  # sorts behind every true value
+_STRIP = 8
+"""Rows handled together, so that a scene's ten bands stay in a core's cache."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,37 @@ class Composite:
     """(rows, columns), bits `UNMASKED` and `ASSUMED`."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SceneView:
+    """One scene on the grid."""
+
+    numbers: Sequence[NDArray[np.uint16]]
+    """Digital numbers of the ten bands in input order, each (rows, columns); 0 is no data."""
+    clear: NDArray[np.bool_] | None
+    """(rows, columns), where the scene shows the ground; None where it has no scene classification."""
+    offset_dn: int
+    """Added to every digital number: 0 or -1000."""
+    offset_assumed: bool
+    """Whether the offset rests on metadata alone."""
+
+    @property
+    def provenance(self) -> int:
+        """Bits of a pixel that this scene fills."""
+        return (UNMASKED if self.clear is None else 0) | (ASSUMED if self.offset_assumed else 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What one solar day saw of the grid."""
+
+    reflectance: NDArray[np.int16]
+    """(10, rows, columns), reflectance x 10,000; `ABSENT` in all bands where the day did not see the ground."""
+    seen: NDArray[np.bool_]
+    """(rows, columns), where the look counts."""
+    provenance: NDArray[np.uint8]
+    """(rows, columns), bits of the scene that filled each pixel."""
+
+
 def clear_of_scl(scl: NDArray[np.uint8], dropped: tuple[int, ...], dilation_pixels: int) -> NDArray[np.bool_]:
     """Where a look sees the ground, what does not having grown by a square of some pixels.
 
@@ -44,14 +77,83 @@ def clear_of_scl(scl: NDArray[np.uint8], dropped: tuple[int, ...], dilation_pixe
     Returns:
         (rows, columns) mask, True where clear.
     """
-    veiled = np.isin(scl, np.asarray(dropped, dtype=np.uint8))
-    if not dilation_pixels:
-        return ~veiled
-    side = 2 * dilation_pixels + 1
-    grown = ndimage.maximum_filter(veiled.view(np.uint8), size=side, mode="constant", cval=0)
-    inner = slice(dilation_pixels, -dilation_pixels)
-    clear: NDArray[np.bool_] = grown[inner, inner] == 0
-    return clear
+    table = np.zeros(256, np.bool_)
+    table[list(dropped)] = True
+    return ~_any_within(_any_within(table[scl], dilation_pixels).T, dilation_pixels).T
+
+
+def _any_within(veiled: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    """Whether anything within a radius along the rows' axis is True; the result is 2 x radius shorter.
+
+    The reach doubles at every step, so the work grows with the logarithm of the radius.
+    """
+    reach, side = 1, 2 * radius + 1
+    while reach < side:
+        step = min(reach, side - reach)
+        veiled = veiled[:-step] | veiled[step:]
+        reach += step
+    return veiled
+
+
+def look_of(scenes: Sequence[SceneView]) -> Look:
+    """Mosaic of one solar day: every pixel from the first scene that shows it valid in all bands and clear.
+
+    Args:
+        scenes: the day's scenes on one grid, in overlap order.
+    """
+    shape = scenes[0].numbers[0].shape
+    look = Look(
+        reflectance=np.empty((len(BANDS), *shape), np.int16),
+        seen=np.zeros(shape, np.bool_),
+        provenance=np.zeros(shape, np.uint8),
+    )
+    for start in range(0, shape[0], _STRIP):
+        rows = slice(start, start + _STRIP)
+        for order, scene in enumerate(scenes):
+            _lay(scene, look, rows, first=order == 0)
+    return look
+
+
+def _lay(scene: SceneView, look: Look, rows: slice, *, first: bool) -> None:
+    """Lay a strip of a scene under what the look holds already."""
+    seen = look.seen[rows]
+    numbers = [band[rows] for band in scene.numbers]
+    fresh = np.logical_and.reduce([band != 0 for band in numbers])
+    if scene.clear is not None:
+        fresh &= scene.clear[rows]
+    fresh &= ~seen
+    floor = np.where(fresh, np.int16(COMPOSITE_NODATA), ABSENT)
+    for band, out in zip(numbers, look.reflectance[:, rows], strict=True):
+        values = np.minimum(band, np.uint16(ABSENT)).view(np.int16)
+        values += np.int16(scene.offset_dn)
+        np.maximum(values, floor, out=values)
+        # absent is the highest value: the minimum keeps what was laid before
+        np.minimum(out, values, out=out) if not first else np.copyto(out, values)
+    seen |= fresh
+    look.provenance[rows][fresh] = scene.provenance
+
+
+def composite_of(looks: Sequence[Look]) -> Composite:
+    """Clear-sky median of at least one look."""
+    present = np.zeros(looks[0].seen.shape, np.uint8)
+    provenance = np.zeros(present.shape, np.uint8)
+    for look in looks:
+        present += look.seen
+        provenance |= look.provenance
+    return Composite(
+        reflectance=median_of_looks([look.reflectance for look in looks], present),
+        looks=present,
+        provenance=provenance,
+    )
+
+
+def blank_composite(rows: int, columns: int) -> Composite:
+    """The composite of no look at all."""
+    return Composite(
+        reflectance=np.full((len(BANDS), rows, columns), COMPOSITE_NODATA, np.int16),
+        looks=np.zeros((rows, columns), np.uint8),
+        provenance=np.zeros((rows, columns), np.uint8),
+    )
 
 
 def clear_median(values: NDArray[np.int16], clear: NDArray[np.bool_]) -> NDArray[np.int16]:
@@ -66,14 +168,5 @@ def clear_median(values: NDArray[np.int16], clear: NDArray[np.bool_]) -> NDArray
     Returns:
         (rows, columns), `COMPOSITE_NODATA` where no look counts.
     """
-    ordered = np.where(clear, values, _ABSENT)
-    ordered.sort(axis=0)
-    count = clear.sum(axis=0, dtype=np.int16)
-    low = np.maximum(count - 1, 0) // 2
-    high = np.minimum(count // 2, len(values) - 1)
-    below = np.take_along_axis(ordered, low[None].astype(np.intp), axis=0)[0].astype(np.int32)
-    above = np.take_along_axis(ordered, high[None].astype(np.intp), axis=0)[0].astype(np.int32)
-    total = below + above
-    half = total >> 1
-    median = half + (total & half & 1)  # half to even
-    return np.where(count > 0, median, COMPOSITE_NODATA).astype(np.int16)
+    present = clear.sum(axis=0, dtype=np.uint8)
+    return median_of_looks(list(np.where(clear, values, ABSENT)), present)
