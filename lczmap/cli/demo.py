@@ -23,7 +23,7 @@ from lczmap.words.spec import RunSpec
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def demo(*, out: Path, posting: str, seed: int, device: str, as_json: bool, quiet: bool) -> int:  # noqa: PLR0913
     """Map a simulated city, offline: the same pipeline, nothing to configure."""
-    from lczmap.synthetic import simulate  # noqa: PLC0415 - brings scipy and rasterio
+    from lczmap.synthetic.city import simulate  # noqa: PLC0415 - brings scipy and rasterio
 
     voice = Voice(as_json=as_json, quiet=quiet)
     simulated = simulate(out / ".lczmap" / "demo", seed=seed)

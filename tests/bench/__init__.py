@@ -1,0 +1,1 @@
+"""Speed and memory, as tables of ratios from one run on one machine; scripts, not tests."""
