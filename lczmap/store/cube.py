@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from lczmap import __version__
+from lczmap.store.about import Json
 from lczmap.store.extent import Window
 from lczmap.store.layers import (
     CONFIDENCE,
@@ -34,9 +35,6 @@ from lczmap.things.probabilities import PROBABILITY_SCALE
 from lczmap.words.grid import PixelGrid, Posting, posts_across
 from lczmap.words.lcz import CLASS_COUNT, LCZ, NODATA
 from lczmap.words.quality import MEANINGS
-
-Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
-"""What a metadata value may be."""
 
 _CONVENTIONS: tuple[dict[str, str], ...] = (
     {

@@ -1,0 +1,270 @@
+"""The report as a page: one HTML file without scripts that carries its pictures with it."""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from lczmap.store.about import Json
+from lczmap.store.assets import NAMES
+from lczmap.words.grid import Posting
+
+_STYLE = """
+:root { color-scheme: light; --ink: #1d2326; --soft: #5d676c; --line: #dfe3e5; --pale: #f5f7f7; --warn: #8a4b00; }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 2.2rem 1.4rem 4rem; max-width: 68rem; color: var(--ink); background: #fff;
+  font: 15px/1.5 system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
+h1 { font-size: 1.75rem; line-height: 1.2; margin: 0; }
+h2 { font-size: 1.12rem; margin: 2.4rem 0 .6rem; }
+p { margin: .4rem 0; max-width: 46rem; }
+.soft { color: var(--soft); }
+.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1.2rem; margin: 1.4rem 0;
+  align-items: start; }
+figure { margin: 0; } figure img { width: 100%; border: 1px solid var(--line); image-rendering: auto; }
+figcaption { color: var(--soft); font-size: .85rem; margin-top: .3rem; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 1px;
+  background: var(--line); border: 1px solid var(--line); margin: 1.2rem 0; }
+.facts div { background: #fff; padding: .6rem .8rem; } .facts b { display: block; font-size: 1.2rem; font-weight: 600; }
+.facts span { color: var(--soft); font-size: .82rem; }
+ul.warn { list-style: none; margin: 1rem 0; padding: .5rem .9rem; border-left: 3px solid #d98500; background: #fff8ec; }
+ul.warn li { margin: .25rem 0; color: var(--warn); }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-size: .88rem; }
+th { text-align: left; font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--soft);
+  white-space: nowrap; }
+th, td { padding: .28rem .7rem .28rem 0; vertical-align: top; }
+td { border-bottom: 1px solid var(--line); } .n { text-align: right; font-variant-numeric: tabular-nums; }
+.swatch { display: inline-block; width: 1.5rem; height: .85rem; border: 1px solid #5d676c; vertical-align: -1px; }
+.bar { display: block; height: .7rem; background: #9aa7ad; margin-top: .3rem; }
+.absent td { color: #9aa3a7; }
+code { font: .85em ui-monospace, Consolas, monospace; overflow-wrap: anywhere; }
+details { margin: .6rem 0; padding: .6rem .9rem; background: var(--pale); border: 1px solid var(--line); }
+summary { cursor: pointer; font-weight: 600; }
+"""
+
+Table = Mapping[str, Json]
+
+
+def page_of(facts: Table, pictures: Mapping[str, Path], files: Mapping[str, Path], posting: Posting) -> str:
+    """The page.
+
+    Args:
+        facts: as `report_of` gives them.
+        pictures: PNG files by caption, carried inside the page.
+        files: the product's files by asset key, linked by name.
+        posting: distance of posts, metres.
+    """
+    place, period = _table(facts["place"]), _table(facts["period"])
+    title = f"Local Climate Zones of {place['name']}, {period['words']}"
+    parts = (
+        f"<h1>{_text(place['name'])}</h1>",
+        _made(facts, period),
+        _glance(facts),
+        _warnings(_list(facts["warnings"])),
+        _pictures(pictures),
+        "<h2>Area by class</h2>",
+        _areas(_tables(facts["areas"])),
+        "<h2>How far to trust it</h2>",
+        f"<p>{_text(facts['caveat'])}</p>",
+        _flags(_tables(facts["flags"]), _table(facts["cells"]), posting),
+        "<h2>Models</h2>",
+        *(_card(card) for card in _tables(facts["cards"])),
+        _models(_tables(facts["models"])),
+        "<h2>Imagery</h2>",
+        _imagery(_table(facts["source"]), _table(facts["composite"])),
+        _scenes(_tables(facts["scenes"])),
+        _skipped(_tables(facts["skipped"])),
+        "<h2>Files</h2>",
+        _files(files),
+        "<h2>Time</h2>",
+        _times(_table(facts["seconds"])),
+        f'<p class="soft">Product key <code>{_text(facts["product_key"])}</code></p>',
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</body>\n</html>\n"
+    )
+
+
+def _made(facts: Table, period: Table) -> str:
+    made = f"Local Climate Zones, {period['words']}. Made {facts['created']} by {facts['software']}."
+    return f'<p class="soft">{_text(made)}</p>'
+
+
+def _glance(facts: Table) -> str:
+    cells, grid = _table(facts["cells"]), _table(facts["grid"])
+    entries = (
+        (f"{cells['mapped']:,}", f"of {cells['wanted']:,} wanted cells mapped"),
+        (f"{cells['nodata_percent']} %", "without a class"),
+        (f"{grid['posting_metres']} m", "posting, each cell seen in a 320 m window"),
+        (f"{len(_list(facts['scenes']))}", "Sentinel-2 scenes"),
+        (f"{len(_list(grid['tiles']))}", "tiles of 12.8 km"),
+        (f"UTM {grid['zone']}", str(grid["crs"])),
+    )
+    return (
+        '<div class="facts">'
+        + "".join(f"<div><b>{_text(a)}</b><span>{_text(b)}</span></div>" for a, b in entries)
+        + "</div>"
+    )
+
+
+def _warnings(sentences: Sequence[Json]) -> str:
+    return f'<ul class="warn">{"".join(f"<li>{_text(text)}</li>" for text in sentences)}</ul>' if sentences else ""
+
+
+def _pictures(pictures: Mapping[str, Path]) -> str:
+    figures = []
+    for caption, path in pictures.items():
+        data = base64.b64encode(path.read_bytes()).decode()
+        image = f'<img alt="{_text(caption)}" src="data:image/png;base64,{data}">'
+        figures.append(f"<figure>{image}<figcaption>{_text(caption)}</figcaption></figure>")
+    return f'<div class="pictures">{"".join(figures)}</div>'
+
+
+def _areas(areas: Sequence[Table]) -> str:
+    most = max((_number(area["share_percent"]) for area in areas), default=0.0) or 1.0
+    rows = "".join(
+        f"<tr{'' if area['cells'] else ' class=absent'}>"
+        f'<td><span class="swatch" style="background:{_text(area["colour"])}"></span></td>'
+        f"<td>{_text(area['label'])}</td><td>{_text(area['name'])}</td>"
+        f'<td class="n">{area["cells"]:,}</td><td class="n">{_number(area["area_km2"]):.2f}</td>'
+        f'<td class="n">{_number(area["share_percent"]):.2f}</td>'
+        f'<td style="width:30%"><span class="bar" style="width:{100 * _number(area["share_percent"]) / most:.1f}%">'
+        "</span></td></tr>"
+        for area in areas
+    )
+    head = _head("", "LCZ", "Name", "#Cells", "#km2", "#Share %", "")
+    return f'<div class="scroll"><table>{head}{rows}</table></div>'
+
+
+def _flags(flags: Sequence[Table], cells: Table, posting: Posting) -> str:
+    wanted = max(_number(cells["wanted"]), 1.0)
+    rows = [
+        (flag["bit"], flag["meaning"], f"{flag['cells']:,}", f"{100 * _number(flag['cells']) / wanted:.1f}")
+        for flag in flags
+    ]
+    note = f"<p>Quality bits of the {wanted:,.0f} wanted cells ({posting} m posting); bits add up.</p>"
+    return note + _rows(("#Bit", "Meaning", "#Cells", "#Share %"), rows) if rows else "<p>No cell is flagged.</p>"
+
+
+def _card(card: Table) -> str:
+    lists = "".join(
+        f"<p><b>{_text(heading)}</b></p><ul>{''.join(f'<li>{_text(entry)}</li>' for entry in _list(card[key]))}</ul>"
+        for heading, key in (("Trained on", "training"), ("Limits", "limits"), ("Credits", "attribution"))
+        if _list(card[key])
+    )
+    state = " (provisional)" if card["provisional"] else ""
+    return (
+        f"<details open><summary>{_text(card['title'])}{state}</summary>"
+        f'<p class="soft">{_text(card["name"])}, {_text(card["role"])} stream, {_text(card["architecture"])}, '
+        f"licence {_text(card['licence'])}</p>{lists}{_metrics(_table(card['metrics']))}</details>"
+    )
+
+
+def _metrics(metrics: Table) -> str:
+    parts = []
+    for heading, rows in metrics.items():
+        lines = [
+            (place, ", ".join(f"{name} {_number(value):g}" for name, value in _table(figures).items()))
+            for place, figures in _table(rows).items()
+        ]
+        parts.append(f"<p><b>{_text(heading.capitalize())}</b></p>{_rows(('Measured on', 'Figures'), lines)}")
+    return "".join(parts)
+
+
+def _models(models: Sequence[Table]) -> str:
+    rows = [(model["role"], model["name"], str(model["sha256"])[:16]) for model in models]
+    return _rows(("Role", "Model", "SHA-256 begins"), rows) if rows else ""
+
+
+def _imagery(source: Table, composite: Table) -> str:
+    return (
+        f"<p>{_text(source['title'])}. {_text(source['attribution'])}.</p>"
+        f'<p class="soft">Licence: {_text(source["licence"])}.</p>'
+        f'<p class="soft">Composite: {_text(composite["method"])}, scenes with at most '
+        f"{_number(composite['max_cloud_percent']):g} % cloud, at most {_text(composite['max_solar_days'])} solar days "
+        f"for each MGRS tile, unclear pixels grown by {_text(composite['dilation_metres'])} m.</p>"
+    )
+
+
+def _scenes(scenes: Sequence[Table]) -> str:
+    rows = [
+        (
+            scene["taken"],
+            scene["id"],
+            scene["mgrs"],
+            scene["zone"],
+            f"{_number(scene['cloud_percent']):.1f}",
+            scene["baseline"] or "?",
+            "yes" if scene["scl"] else "no",
+            f"{scene['offset_dn']} DN, {scene['offset']}",
+            scene["tiles"],
+        )
+        for scene in scenes
+    ]
+    return _rows(
+        ("Taken (UTC)", "Item", "MGRS", "Zone", "#Cloud %", "Baseline", "SCL", "Offset", "#Tiles"), rows
+    )  # fmt: skip
+
+
+def _skipped(skipped: Sequence[Table]) -> str:
+    if not skipped:
+        return "<p>No item was left out as unusable.</p>"
+    return f"<p>{len(skipped)} items were left out:</p>" + _rows(
+        ("Item", "Why"), [(entry["id"], entry["reason"]) for entry in skipped]
+    )
+
+
+def _files(files: Mapping[str, Path]) -> str:
+    lines = "".join(
+        f'<tr><td><a href="{_text(path.name)}">{_text(path.name)}</a></td><td>{_text(NAMES[key].title)}</td></tr>'
+        for key, path in files.items()
+    )
+    return f'<div class="scroll"><table>{_head("File", "What")}{lines}</table></div>'
+
+
+def _times(seconds: Table) -> str:
+    rows = [(stage, f"{_number(value):.1f}") for stage, value in seconds.items()]
+    return _rows(("Stage", "#Seconds"), rows) if rows else '<p class="soft">Not measured.</p>'
+
+
+def _rows(heads: Sequence[str], rows: Iterable[Sequence[Json]]) -> str:
+    """A table; heads that begin with # are of numbers."""
+    numbers = [head.startswith("#") for head in heads]
+    lines = "".join(
+        "<tr>"
+        + "".join(
+            f"<td{' class=n' if number else ''}>{_text(cell)}</td>" for cell, number in zip(row, numbers, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return f'<div class="scroll"><table>{_head(*heads)}{lines}</table></div>'
+
+
+def _head(*heads: str) -> str:
+    cells = (f"<th{' class=n' if head.startswith('#') else ''}>{_text(head.removeprefix('#'))}</th>" for head in heads)
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _text(value: Json) -> str:
+    return escape("" if value is None else str(value), quote=True)
+
+
+def _number(value: Json) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _table(value: Json) -> Table:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Json) -> Sequence[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _tables(value: Json) -> Sequence[Table]:
+    return [entry for entry in _list(value) if isinstance(entry, Mapping)]
