@@ -1,0 +1,159 @@
+"""A city as a Prefect flow: plan it, map its tiles, publish; tiles and keys go in, keys come out.
+
+What a tile's map is, `lczmap` alone decides: no array crosses Prefect, every task may be run twice, and the product is
+the one that `lczmap city` makes. From a checkout: `python -m flows.city Hangzhou --date 2023-H1`.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from prefect import Task, flow, task, unmapped
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.futures import PrefectFuture
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from lczmap import run
+from lczmap.cli.options import Asked
+from lczmap.words.errors import BrokenAssetError, LczmapError, NoImageryError
+from lczmap.words.site import Site
+
+RETRY_AFTER = (10, 60, 300)
+"""Seconds before each new try of a task whose failure may pass."""
+AT_ONCE = 2
+"""Tiles in work at the same time: one is read while another is classified."""
+
+
+def may_pass(tried: Task[..., object], tried_run: TaskRun, state: State[object]) -> bool:
+    """Whether a failure may be gone at the next try; the class of the error says so."""
+    del tried, tried_run
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, LczmapError) and error.retryable
+
+
+# keys in the store are the cache: Prefect keeps no results of its own
+_coarse = task(
+    retries=len(RETRY_AFTER),
+    retry_delay_seconds=list(RETRY_AFTER),
+    retry_condition_fn=may_pass,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+
+
+@_coarse
+def plan_city(asked: Asked, site: Site) -> str:
+    """Freeze what the map depends on; return the key under which the plan is kept."""
+    return run.save_plan(run.plan(asked.place(), asked.spec(), site), site)
+
+
+@_coarse
+def map_one(plan_key: str, tile: str, site: Site) -> str:
+    """Map one tile of a kept plan, unless its record exists; return its map key."""
+    return run.map_one_tile(plan_key, tile, site)
+
+
+@_coarse
+def publish_city(plan_key: str, site: Site) -> str:
+    """Publish a kept plan whose tiles are all mapped; return the product's folder."""
+    return str(run.publish_saved(plan_key, site).folder)
+
+
+@flow(name="map-city", task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE))  # type: ignore[arg-type] # invariant
+def map_city(  # noqa: PLR0913 - one parameter a field of the form that Prefect shows
+    period: str,
+    city: str | None = None,
+    *,
+    aoi: str | None = None,
+    source: str | None = None,
+    posting: int = 320,
+    out: str = "lczmap-out",
+    device: str = "auto",
+) -> str:
+    """Map a city or an area and publish it.
+
+    Args:
+        period: `2023`, `2023-H1`, `2023-Q3`, `2023-05` or a range; an open one grows with every run.
+        city: name of a city; either this or `aoi`.
+        aoi: vector file or `west,south,east,north`.
+        source: name, address or folder of a source of imagery.
+        posting: metres between cell centres.
+        out: folder of products, the same for every worker.
+        device: `cpu`, `cuda` or `auto`.
+
+    Returns:
+        The product's folder.
+    """
+    asked = Asked(
+        city=city,
+        aoi=aoi,
+        period=period,
+        source=source,
+        posting=str(posting),
+        name=None,
+        zone=None,
+        spec_file=None,
+        device=device,
+        threads=None,
+        yes=True,
+        as_json=False,
+    )
+    site = asked.site(asked.spec(), Path(out))
+    key = plan_city(asked, site)
+    while True:
+        tiles = [entry.tile.name for entry in run.load_plan(key, site).tiles]
+        maps = map_one.map(unmapped(key), tiles, unmapped(site))
+        errors = [error for error in map(failure, maps) if error is not None]
+        if not errors:
+            return publish_city(key, site)
+        key = left_out(key, errors, site)
+
+
+def failure(mapped: PrefectFuture[str]) -> LczmapError | None:
+    """Wait for a tile and return what went wrong with it."""
+    try:
+        mapped.result()
+    except LczmapError as error:
+        return error
+    return None
+
+
+def left_out(plan_key: str, errors: Sequence[LczmapError], site: Site) -> str:
+    """Keep the plan without the items that could not be read, as `lczmap.run.map_tiles` does; return its key.
+
+    Raises:
+        LczmapError: one of the errors, where it is of another kind or leaves a tile without any item.
+    """
+    plan = run.load_plan(plan_key, site)
+    for error in errors:
+        if not isinstance(error, BrokenAssetError) or not error.item_id:
+            raise error
+        if error.item_id in plan.scenes:
+            try:
+                plan = plan.without(error.item_id, str(error))
+            except NoImageryError:
+                raise error from None
+    return run.save_plan(plan, site)
+
+
+@click.command()
+@click.argument("city", required=False)
+@click.option("--date", "period", required=True, help="Period, for instance 2023-H1.")
+@click.option("--aoi", help="GeoJSON, GPKG or west,south,east,north instead of a city.")
+@click.option("--source", help="Imagery source: name, address or folder.")
+@click.option("--posting", type=int, default=320, show_default=True, help="Metres between cell centres.")
+@click.option("--out", default="lczmap-out", show_default=True, help="Folder.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
+def main(**wanted: str | int | None) -> None:
+    """Run the flow here and now, on Prefect's ephemeral server where no other is configured."""
+    try:
+        click.echo(map_city(**wanted))  # type: ignore[arg-type]
+    except LczmapError as error:
+        click.echo(f"flows.city: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
