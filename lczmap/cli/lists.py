@@ -1,5 +1,6 @@
 """`lczmap cities`, `sources`, `models`: what there is to choose from."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import click
@@ -31,17 +32,19 @@ def cities(name: str | None, *, as_json: bool) -> None:
 @_as_json
 def sources(*, as_json: bool) -> None:
     """List the sources of Sentinel-2 imagery; an address or a folder will do as well."""
-    rows = [
-        {
-            "name": rules.name,
+    for number, rules in enumerate(catalog.sources()):
+        lines = {
             "title": rules.title,
             "address": rules.url or "",
-            "credentials from": ", ".join(rules.env) or "none needed",
+            "credentials": f"from {', '.join(rules.env)}" if rules.env else "none needed",
             "licence": rules.licence,
+            "notes": rules.notes,
         }
-        for rules in catalog.sources()
-    ]
-    _table(rows, as_json=as_json, kind="source")
+        Voice(as_json=as_json).fact("source", {"name": rules.name, **lines})
+        if not as_json:
+            click.echo(f"{rules.name}{' (default)' if number == 0 else ''}")
+            for label, text in lines.items():
+                click.echo(textwrap.fill(text, 100, initial_indent=f"  {label:<12} ", subsequent_indent=" " * 15))
 
 
 @click.command()
