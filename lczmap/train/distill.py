@@ -56,7 +56,7 @@ class Recipe:
     """Decoupled weight decay (AdamW)."""
     memory: float = 0.999
     """Of the running average of the weights, which is what gets shipped."""
-    rarity: float = 0.6
+    rarity: float = 0.85
     """Power by which rare classes are drawn more often: 0 as they come, 1 all classes alike."""
     views: int = 2
     """Random views of each patch the teacher's label is the mean of."""

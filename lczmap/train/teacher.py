@@ -27,7 +27,7 @@ STAGES = ((16, 64, 1), (64, 128, 2), (128, 256, 2))
 class PreActivationBlock(nn.Module):
     """A version-2 bottleneck: normalise, ReLU, convolve, three times, beside a shortcut."""
 
-    def __init__(self, channels: int, inner: int, outer: int, *, stride: int, activate: bool, project: bool) -> None:
+    def __init__(self, channels: int, inner: int, outer: int, *, stride: int, project: bool) -> None:
         super().__init__()
         # the network's very first block alone takes its input activated already: it projects without a stride
         self.norm1 = None if project and stride == 1 else nn.BatchNorm2d(channels, eps=KERAS_EPSILON)
