@@ -77,6 +77,12 @@ def test_clouds_grow_by_a_square(radius: int, seed: int) -> None:
     np.testing.assert_array_equal(clear_of_scl(scl, SCL_DROPPED, radius), ~inner)
 
 
+FINE = [0, 1, 2, 6]
+"""The 10 m bands: B02 B03 B04 B08."""
+COARSE = [3, 4, 5, 7, 8, 9]
+"""The 20 m bands."""
+
+
 def view(
     numbers: NDArray[np.uint16], clear: NDArray[np.bool_] | None, offset: int = 0, *, assumed: bool = False
 ) -> SceneView:
@@ -88,21 +94,34 @@ def test_a_pixel_comes_from_the_first_scene_that_shows_it(seed: int, count: int)
     rng = np.random.default_rng(seed)
     numbers = rng.integers(0, 4000, (count, 10, 19, 5)).astype(np.uint16)
     numbers[rng.random(numbers.shape) < 0.03] = 0
+    for bands in (FINE, COARSE):
+        gap = rng.random((count, 1, 19, 5)) < 0.1
+        numbers[:, bands] = np.where(gap, 0, numbers[:, bands])
     clear = rng.random((count, 19, 5)) < 0.6
     offsets = rng.choice([0, -1000], count)
     look = look_of([view(*each) for each in zip(numbers, clear, offsets, strict=True)])
     for row, column in np.ndindex(19, 5):
-        winner = next(
-            (k for k in range(count) if clear[k, row, column] and (numbers[k, :, row, column] > 0).all()), None
-        )
+        pixel = numbers[:, :, row, column]
+        imaged = pixel[:, FINE].any(axis=1) & pixel[:, COARSE].any(axis=1)
+        winner = next((k for k in range(count) if clear[k, row, column] and imaged[k]), None)
         assert look.seen[row, column] == (winner is not None)
         expected = ABSENT if winner is None else numbers[winner, :, row, column].astype(int) + offsets[winner]
         np.testing.assert_array_equal(look.reflectance[:, row, column], expected)
 
 
+def test_a_single_0_is_dark_and_no_gap() -> None:
+    """Where ESA's offset was taken off, clear water is 0 in SWIR and deep shadow is 0 in blue."""
+    water = np.full((10, 1, 2), 300, np.uint16)
+    water[[8, 9], 0, 0] = 0
+    water[0, 0, 1] = 0
+    composite = composite_of([look_of([view(water, None)])])
+    np.testing.assert_array_equal(composite.looks, [[1, 1]])
+    np.testing.assert_array_equal(composite.reflectance[:, 0, :], water[:, 0, :])
+
+
 def test_provenance_tells_only_what_contributed() -> None:
     dark, bright = np.full((10, 1, 4), 500, np.uint16), np.full((10, 1, 4), 900, np.uint16)
-    bright[3, 0, 2:] = 0
+    bright[COARSE, 0, 2:] = 0
     first = look_of([view(bright, None), view(dark, np.array([[True, True, True, False]]), assumed=True)])
     composite = composite_of([first])
     np.testing.assert_array_equal(composite.provenance, [[UNMASKED, UNMASKED, ASSUMED, 0]])

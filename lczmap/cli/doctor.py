@@ -75,7 +75,7 @@ def _gdal() -> str:
     from rasterio.env import Env  # noqa: PLC0415
 
     with Env() as environment:  # type: ignore[no-untyped-call]
-        drivers = environment.drivers()  # type: ignore[no-untyped-call]
+        drivers = environment.drivers()
     if "COG" not in drivers:
         raise UsageError("GDAL has no COG driver; install rasterio from its own wheels.")
     return f"{rasterio.__gdal_version__} with COG"

@@ -116,7 +116,8 @@ class HashClassifier:
         # one patch at a time: a matrix product's last bits may depend on how many rows it has
         logits = np.stack([patch.reshape(-1).astype(np.float64) @ weights for patch in patches])
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+        probabilities: NDArray[np.float32] = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+        return probabilities
 
 
 def fake_card(name: str = "fake") -> ModelCard:

@@ -39,7 +39,8 @@ class SceneView:
     """One scene on the grid."""
 
     numbers: Sequence[NDArray[np.uint16]]
-    """Digital numbers of the ten bands in input order, each (rows, columns); 0 is no data."""
+    """Digital numbers of the ten bands in input order, each (rows, columns); no data where all
+    bands of a resolution are 0."""
     clear: NDArray[np.bool_] | None
     """(rows, columns), where the scene shows the ground; None where it has no scene classification."""
     offset_dn: int
@@ -96,7 +97,7 @@ def _any_within(veiled: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
 
 
 def look_of(scenes: Sequence[SceneView]) -> Look:
-    """Mosaic of one solar day: every pixel from the first scene that shows it valid in all bands and clear.
+    """Mosaic of one solar day: every pixel from the first scene that has imaged it and calls it clear.
 
     Args:
         scenes: the day's scenes on one grid, in overlap order.
@@ -118,7 +119,7 @@ def _lay(scene: SceneView, look: Look, rows: slice, *, first: bool) -> None:
     """Lay a strip of a scene under what the look holds already."""
     seen = look.seen[rows]
     numbers = [band[rows] for band in scene.numbers]
-    fresh = np.logical_and.reduce([band != 0 for band in numbers])
+    fresh = _imaged(numbers)
     if scene.clear is not None:
         fresh &= scene.clear[rows]
     fresh &= ~seen
@@ -131,6 +132,20 @@ def _lay(scene: SceneView, look: Look, rows: slice, *, first: bool) -> None:
         np.minimum(out, values, out=out) if not first else np.copyto(out, values)
     seen |= fresh
     look.provenance[rows][fresh] = scene.provenance
+
+
+def _imaged(numbers: Sequence[NDArray[np.uint16]]) -> NDArray[np.bool_]:
+    """Where a scene has pixels: some 10 m band and some 20 m band is not 0.
+
+    A single 0 is no gap: sources that take ESA's offset off cut what falls below 0, so deep shadow in blue and clear
+    water in SWIR are 0 there. Outside the swath all bands are.
+    """
+    fine, coarse = (
+        np.bitwise_or.reduce([values for values, band in zip(numbers, BANDS, strict=True) if band.metres == metres])
+        for metres in (10, 20)
+    )
+    imaged: NDArray[np.bool_] = (fine != 0) & (coarse != 0)
+    return imaged
 
 
 def composite_of(looks: Sequence[Look]) -> Composite:
