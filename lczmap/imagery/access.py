@@ -38,6 +38,8 @@ GDAL_SETTINGS: Mapping[str, str] = MappingProxyType(
     }
 )
 """How GDAL reads; what is slow or fails silently by default is switched off."""
+_UNREMEMBERED = {"CPL_VSIL_CURL_NON_CACHED": "/vsicurl/http:/vsis3/"}
+"""Added when a read is tried again: GDAL remembers failures, and would answer from memory."""
 
 _PASSING = re.compile(
     r"response code: (408|429|5\d\d)|response_code=(0|408|429|5\d\d)|CURL error|timed? ?out|could not resolve|"
@@ -83,7 +85,7 @@ class RasterAccess:
         """
         for attempt in range(1, self.tries + 1):
             try:
-                return self._read_once(asset, task)
+                return self._read_once(asset, task, {} if attempt == 1 else _UNREMEMBERED)
             except (RasterioError, ValueError) as error:
                 reason = _reason(error)
                 refused = _REFUSED.search(reason) is not None
@@ -94,9 +96,11 @@ class RasterAccess:
                 raise _failure(asset, reason) from error
         raise AssertionError("unreachable")
 
-    def _read_once(self, asset: Asset, task: Callable[[DatasetReader], Result]) -> Result:
+    def _read_once(
+        self, asset: Asset, task: Callable[[DatasetReader], Result], more_settings: Mapping[str, str]
+    ) -> Result:
         with (
-            rasterio.Env(session=DummySession(), **self._settings(asset)),  # type: ignore[no-untyped-call]
+            rasterio.Env(session=DummySession(), **{**self._settings(asset), **more_settings}),  # type: ignore[no-untyped-call]
             rasterio.open(_openable(self.signer.sign(asset.href)), sharing=False) as raster,
         ):
             if raster.count != 1:

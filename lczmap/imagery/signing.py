@@ -74,7 +74,7 @@ class PlanetaryComputerSigner:
             return href
         with self._lock:  # one request for all threads that wait
             token, expiry = self._tokens.get(container, ("", datetime.min.replace(tzinfo=UTC)))
-            if expiry - _SPARE <= datetime.now(UTC):
+            if expiry <= datetime.now(UTC) + _SPARE:
                 token, expiry = self._fetch(container)
                 self._tokens[container] = token, expiry
         return f"{href}{'&' if '?' in href else '?'}{token}"
