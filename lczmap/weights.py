@@ -5,7 +5,6 @@ Knows no network: whoever wants the tensors says which names and shapes it expec
 """
 
 import hashlib
-import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -103,13 +102,7 @@ def read_weights(path: Path, *, sha256: str, shapes: Shapes) -> dict[str, NDArra
         content = path.read_bytes()
     except OSError as error:
         raise WeightsError(f"The weights {path} cannot be read ({error.strerror}); install lczmap again.") from None
-    _refuse_pickle(path, content)
-    try:
-        tensors = load(content)
-    except SafetensorError as error:
-        raise WeightsError(
-            f"The weights {path} are truncated or no safetensors file ({error}); fetch the file again."
-        ) from None
+    tensors = _safetensors(path, content)
     _refuse_other_network(path, tensors, shapes)
     digest = hashlib.sha256(content).hexdigest()
     if digest != sha256:
@@ -124,11 +117,20 @@ def _altered(path: Path, digest: str, expected: str) -> WeightsError:
     )
 
 
-def _refuse_pickle(path: Path, content: bytes) -> None:
-    """Refuse what begins as a zip archive (torch.save), a pickle, or an HDF5 file."""
-    looks_pickled = content[:2] == b"PK" or re.match(rb"\x80[\x00-\x05]", content) is not None
-    if looks_pickled or path.suffix in {".pt", ".pth", ".pkl", ".ckpt", ".bin"}:
-        raise WeightsError(f"The weights {path} are a pickle, which may run code when opened; expected safetensors.")
+def _safetensors(path: Path, content: bytes) -> dict[str, NDArray[np.generic]]:
+    """Every tensor of a file. Nothing is ever unpickled; what looks like a pickle is only named as one."""
+    try:
+        tensors: dict[str, NDArray[np.generic]] = load(content)
+    except SafetensorError as error:
+        # asked second: a safetensors header of 128 bytes begins as a pickle of version 0 does
+        if content.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
+            raise WeightsError(
+                f"The weights {path} are a pickle, which may run code when opened; expected safetensors."
+            ) from None
+        raise WeightsError(
+            f"The weights {path} are truncated or no safetensors file ({error}); fetch the file again."
+        ) from None
+    return tensors
 
 
 def _refuse_other_network(path: Path, tensors: Mapping[str, NDArray[np.generic]], shapes: Shapes) -> None:

@@ -43,19 +43,27 @@ PLACES: Mapping[str, str] = {
 """How the card names the held-out places, by source."""
 UNSEEN_CITY = "a dense district of Berlin, 24 October 2024 (no scene of Berlin in training)"
 TRAINING = (
-    "Distilled from the So2Sat GUL ResNet20-v2, which its authors trained on So2Sat LCZ42 (52 cities); no other labels.",
+    "Distilled from the So2Sat GUL ResNet20-v2, trained by its authors on So2Sat LCZ42 (52 cities); no other labels.",
     "1,788 Sentinel-2 L2A windows of towns all over Europe, in their 64x64 chips (rbngz/submission_dataset).",
-    "4,128 Sentinel-2 L2A windows of countryside, coast and villages: EOTDL Boadella (10 dates) and ships, "
-    "BigEarthNet samples, Aquileia and the Sundarbans.",
-    "The teacher sees each crop through a simple atmosphere, the student sees it as L2A; "
-    "crops, symmetries, light, haze, mixtures and the grain of the 20 m bands are drawn anew at every step.",
+    (
+        "4,128 Sentinel-2 L2A windows of countryside, coast and villages: EOTDL Boadella (10 dates) and ships, "
+        "BigEarthNet samples, Aquileia and the Sundarbans."
+    ),
+    (
+        "The teacher sees each crop through a simple atmosphere, the student sees it as L2A; "
+        "crops, symmetries, light, haze, mixtures and the grain of the 20 m bands are drawn anew at every step."
+    ),
 )
 ATTRIBUTION = (
     "Contains modified Copernicus Sentinel data 2017-2022.",
-    "Teacher: So2Sat GUL (zhu-xlab/So2Sat-LCZ-Classification-Demo), "
-    "MIT (c) 2021 ERC starting grant So2Sat project team.",
-    "Patches: EOTDL, earthpulse (MIT); BigEarthNet (CDLA-Permissive-1.0); EuroSAT L2A windows "
-    "(rbngz/submission_dataset); Aquileia and Sundarbans, satellite-image tutorials (syamkakarla).",
+    (
+        "Teacher: So2Sat GUL (zhu-xlab/So2Sat-LCZ-Classification-Demo), "
+        "MIT (c) 2021 ERC starting grant So2Sat project team."
+    ),
+    (
+        "Patches: EOTDL, earthpulse (MIT); BigEarthNet (CDLA-Permissive-1.0); EuroSAT L2A windows "
+        "(rbngz/submission_dataset); Aquileia and Sundarbans, satellite-image tutorials (syamkakarla)."
+    ),
 )
 LIMITS = (
     "PROVISIONAL: it repeats another network's opinion; its agreement with labels on the ground is unknown.",

@@ -1,0 +1,255 @@
+"""Distillation: the teacher is converted exactly, splits keep places whole, augmentations do what they say."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from lczmap.train.augment import COARSE, SYMMETRIES, mixed, randomly_regrained, regrained, relit, symmetry
+from lczmap.train.distill import Recipe, draw_weights, fresh_state, learning_rate, load_checkpoint, save_checkpoint
+from lczmap.train.evaluate import confusion, scores
+from lczmap.train.labels import averaged_labels, teacher_probabilities
+from lczmap.train.patches import Patches, PatchFolderError, PatchRow, canvas_of, in_split, read_patches, split_of
+from lczmap.train.ship import fit_temperature
+from lczmap.train.teacher import read_teacher
+from lczmap.train.toa import top_of_atmosphere
+from lczmap.words.errors import WeightsError
+
+TEACHER = "so2sat_gul/S2_RESNET20_IN32-32-10_2019-06-27.h5"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(5)
+
+
+@pytest.fixture
+def patches(rng: np.random.Generator) -> NDArray[np.float32]:
+    return rng.uniform(0.02, 0.4, size=(4, 32, 32, 10)).astype(np.float32)
+
+
+def convolved(x: NDArray[np.float64], kernel: NDArray[np.float64], *, stride: int = 1) -> NDArray[np.float64]:
+    """`same` convolution of (y, x, c) with (ky, kx, c, out), as Keras defines it for these strides and sides."""
+    half = kernel.shape[0] // 2
+    padded = np.pad(x, [(half, half), (half, half), (0, 0)])
+    views = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape[:2], axis=(0, 1))
+    return np.einsum("yxcij,ijco->yxo", views[::stride, ::stride], kernel, optimize=True)
+
+
+def keras_probabilities(file: h5py.File, patch: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The teacher once more, in plain numpy and float64, straight from the Keras recipe of ResNet20-v2."""
+    counts = {"conv2d": 0, "batch_normalization": 0}
+    weights = file.get("model_weights", file)
+
+    def array(layer: str, name: str) -> NDArray[np.float64]:
+        return np.asarray(weights[layer][layer][f"{name}:0"], dtype=np.float64)
+
+    def convolution(x: NDArray[np.float64], stride: int = 1) -> NDArray[np.float64]:
+        counts["conv2d"] += 1
+        layer = f"conv2d_{counts['conv2d']}"
+        return convolved(x, array(layer, "kernel"), stride=stride) + array(layer, "bias")
+
+    def activated(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        counts["batch_normalization"] += 1
+        layer = f"batch_normalization_{counts['batch_normalization']}"
+        spread = np.sqrt(array(layer, "moving_variance") + 1e-3)
+        normal = (x - array(layer, "moving_mean")) / spread * array(layer, "gamma") + array(layer, "beta")
+        return np.maximum(normal, 0)
+
+    x = activated(convolution(patch))
+    for stage in range(3):
+        for block in range(2):
+            stride = 2 if stage and not block else 1
+            y = convolution(x if stage == block == 0 else activated(x), stride)
+            y = convolution(activated(y))
+            y = convolution(activated(y))
+            x = y + (x if block else convolution(x, stride))
+    logits = activated(x).mean(axis=(0, 1)) @ array("dense_1", "kernel") + array("dense_1", "bias")
+    return np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+
+
+def test_teacher_is_converted_exactly(shared_data: Path, patches: NDArray[np.float32]) -> None:
+    found = teacher_probabilities(read_teacher(shared_data / TEACHER), patches[:2])
+    with h5py.File(shared_data / TEACHER, "r") as file:
+        expected = np.stack([keras_probabilities(file, patch.astype(np.float64)) for patch in patches[:2]])
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_teacher_sees_real_water_as_water(shared_data: Path) -> None:
+    water = np.tile(np.float32([0.03, 0.03, 0.02, 0.02, 0.015, 0.015, 0.012, 0.012, 0.006, 0.004]), (1, 32, 32, 1))
+    assert averaged_labels(read_teacher(shared_data / TEACHER), water).argmax() + 1 == 17
+
+
+def test_file_that_is_no_teacher_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.h5"
+    path.write_bytes(b"not HDF5")
+    with pytest.raises(WeightsError, match="So2Sat GUL"):
+        read_teacher(path)
+
+
+def test_atmosphere_brightens_the_blue_most(patches: NDArray[np.float32]) -> None:
+    dark = np.full_like(patches[:1], 0.02)
+    lift = (top_of_atmosphere(dark, np.ones(1, dtype=np.float32)) - dark)[0, 0, 0]
+    assert lift.argmax() == 0
+    assert np.all(np.diff(lift) <= 0)
+    np.testing.assert_allclose(top_of_atmosphere(patches, np.zeros(4, dtype=np.float32)), patches)
+
+
+def test_eight_symmetries_differ_and_keep_every_pixel(patches: NDArray[np.float32]) -> None:
+    turned = [symmetry(patches, index) for index in range(SYMMETRIES)]
+    assert len({one.tobytes() for one in turned}) == SYMMETRIES
+    for one in turned:
+        np.testing.assert_array_equal(np.sort(one.reshape(4, -1), axis=1), np.sort(patches.reshape(4, -1), axis=1))
+
+
+@pytest.mark.parametrize("phase", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_doubled_bands_are_pairs_in_their_phase(patches: NDArray[np.float32], phase: tuple[int, int]) -> None:
+    grained = regrained(patches, phase=phase, smooth=False)
+    np.testing.assert_array_equal(grained[..., ~COARSE], patches[..., ~COARSE])
+    inner = grained[:, phase[0] : 32 - phase[0], phase[1] : 32 - phase[1]][..., COARSE]
+    np.testing.assert_array_equal(inner[:, ::2], inner[:, 1::2])
+    np.testing.assert_array_equal(inner[:, :, ::2], inner[:, :, 1::2])
+
+
+def test_smooth_bands_keep_their_level_and_lose_no_ramp() -> None:
+    ramp = np.broadcast_to(np.arange(32, dtype=np.float32)[:, None, None], (1, 32, 32, 10))
+    smooth = regrained(ramp.copy(), phase=(0, 0), smooth=True)
+    np.testing.assert_allclose(smooth[:, 1:-1], ramp[:, 1:-1], atol=1e-4)
+
+
+def test_random_augmentations_repeat_with_their_seed(patches: NDArray[np.float32]) -> None:
+    def drawn() -> NDArray[np.float32]:
+        rng = np.random.default_rng(9)
+        return randomly_regrained(
+            relit(mixed(patches, rng, pasted=0.5, blended=0.3), rng, share=0.7), rng, doubled=0.4, kept=0.3
+        )
+
+    first = drawn()
+    assert first.dtype == np.float32
+    assert np.isfinite(first).all()
+    np.testing.assert_array_equal(first, drawn())
+
+
+def row(source: str = "s", group: str = "g", chip: str = "", corner: tuple[int, int] = (0, 0)) -> PatchRow:
+    return PatchRow(source=source, place="p", group=group, chip=chip, corner=corner)
+
+
+def test_split_goes_by_group_alone() -> None:
+    groups = [f"group{index}" for index in range(2000)]
+    splits = [split_of(row(group=group)) for group in groups]
+    assert splits == [split_of(row(source="other", group=group, chip="c")) for group in groups]
+    shares = {name: splits.count(name) / len(splits) for name in ("train", "validation", "test")}
+    assert shares == pytest.approx({"train": 0.82, "validation": 0.06, "test": 0.12}, abs=0.03)
+
+
+HEADER = "i,source,place,date,level,crs,x,y"
+
+
+def folder_of(folder: Path, lines: list[str], count: int | None = None) -> Path:
+    folder.mkdir()
+    values = np.arange(len(lines) if count is None else count, dtype=np.uint16)
+    np.savez(folder / "a.npz", x=np.broadcast_to(values[:, None, None, None], (len(values), 32, 32, 10)))
+    (folder / "a.csv").write_text("\n".join([HEADER, *lines]) + "\n")
+    return folder
+
+
+def test_l1c_and_cloudy_rows_are_left_out_and_blocks_kept_together(tmp_path: Path) -> None:
+    read = read_patches(
+        [
+            folder_of(
+                tmp_path / "a",
+                [
+                    "0,eotdl_boadella,boadella,Boadella_2020-01-18.tif,L2A,EPSG:32631,500,500",
+                    "1,eotdl_boadella,boadella,Boadella_2020-06-21.tif,L2A,EPSG:32631,500,500",
+                    "2,eotdl_boadella,boadella,Boadella_2022-06-01.tif,L2A,EPSG:32631,1900,10",
+                    "3,eotdl_boadella,boadella,Boadella_2022-06-01.tif,L2A,EPSG:32631,2100,10",
+                    "4,eurosat_small,Forest_1.tif,,L1C,EPSG:32632,0,0",
+                    "5,ben_v1_mock,S2A_MSIL2A_20170613T101031_39_24,20170613,L2A,,,",
+                    "6,ben_v2_mock,S2A_MSIL2A_20170613T101031_N9999_R022_T33UUP,20170613,L2A,,,",
+                ],
+            )
+        ]
+    )
+    assert read.pixels[:, 0, 0, 0].tolist() == [1, 2, 3, 5, 6]
+    groups = [entry.group for entry in read.rows]
+    assert groups[0] == groups[1] != groups[2]
+    assert groups[3] == groups[4]
+
+
+def test_folder_whose_files_disagree_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PatchFolderError, match="expected uint16"):
+        read_patches([folder_of(tmp_path / "a", ["0,s,p,d,L2A,,,"], count=2)])
+    with pytest.raises(PatchFolderError, match="expected one of each"):
+        read_patches([tmp_path])
+
+
+def test_chips_are_put_back_together(rng: np.random.Generator) -> None:
+    chip = rng.integers(0, 9000, size=(64, 64, 10), dtype=np.uint16)
+    corners = [(0, 0), (0, 32), (32, 0), (32, 32)]
+    pixels = np.stack([chip[y : y + 32, x : x + 32] for y, x in corners])
+    rows = tuple(row(chip="c", corner=corner) for corner in corners)
+    canvas = canvas_of(Patches(pixels=pixels, rows=rows))
+    assert len(canvas.fields) == 1
+    np.testing.assert_array_equal(canvas.fields[0], chip)
+    windows = canvas.cut(np.arange(4), rng)
+    assert windows.shape == (4, 32, 32, 10)
+    assert np.isin(np.round(windows * 1e4), chip).all()
+
+
+def test_splits_of_the_real_patches_share_no_place(shared_data: Path) -> None:
+    everything = read_patches([shared_data / "s2_urban_patches"])
+    groups = [{entry.group for entry in in_split(everything, [name]).rows} for name in ("train", "validation", "test")]
+    assert all(groups)
+    assert len(set.union(*groups)) == sum(map(len, groups))
+
+
+def test_rare_classes_are_drawn_more_often() -> None:
+    labels = np.eye(17, dtype=np.float32)[[13] * 90 + [1] * 10]
+    chances = draw_weights(labels, rarity=0.85)
+    assert chances.sum() == pytest.approx(1.0)
+    assert 3 < chances[-1] / chances[0] < 9
+    np.testing.assert_allclose(draw_weights(labels, rarity=0.0), 0.01)
+
+
+def test_learning_rate_rises_then_falls() -> None:
+    recipe = Recipe(steps=1000, warmup=100)
+    rates = [learning_rate(recipe, step) for step in range(1000)]
+    assert np.argmax(rates) in {99, 100}
+    assert np.all(np.diff(rates[100:]) <= 0)
+    assert rates[-1] == pytest.approx(recipe.peak_rate * 0.01, rel=0.05)
+
+
+def test_checkpoint_restores_the_state(tmp_path: Path) -> None:
+    state = fresh_state(Recipe(seed=3))
+    state.step = 7
+    save_checkpoint(state, tmp_path / "checkpoint.pt")
+    other = fresh_state(Recipe(seed=4))
+    load_checkpoint(other, tmp_path / "checkpoint.pt")
+    assert other.step == 7
+    assert torch.equal(other.network.stem.weight, state.network.stem.weight)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_scores_of_a_confusion_by_hand() -> None:
+    # 4 of class 1 (3 right, 1 called 2), 2 of class 17 (1 right, 1 called 1)
+    reference, predicted = np.array([1, 1, 1, 1, 17, 17]), np.array([1, 1, 1, 2, 17, 1])
+    found = scores(confusion(reference, predicted))
+    assert found.count == 6
+    assert found.overall == pytest.approx(4 / 6)
+    assert (found.overall_built, found.overall_natural) == pytest.approx((3 / 4, 1 / 2))
+    chance = (4 * 4 + 2 * 1) / 36
+    assert found.kappa == pytest.approx((4 / 6 - chance) / (1 - chance))
+    assert found.users_accuracy[[0, 1, 16]] == pytest.approx([3 / 4, 0.0, 1.0])
+    assert found.mean_recall == pytest.approx((3 / 4 + 1 / 2) / 2)
+    assert found.weighted_f1 == pytest.approx((4 * 6 / 8 + 2 * 2 / 3) / 6)
+    assert np.isnan(found.users_accuracy[5])
+
+
+def test_fitted_temperature_undoes_a_known_one(rng: np.random.Generator) -> None:
+    logits = rng.normal(0, 3, size=(500, 17)).astype(np.float32)
+    labels = np.exp(logits / 1.6)
+    labels /= labels.sum(axis=1, keepdims=True)
+    assert fit_temperature(logits, labels.astype(np.float32)) == pytest.approx(1.6, abs=0.03)
