@@ -12,7 +12,7 @@ from typing import cast
 
 import shapely
 from pystac.utils import make_absolute_href
-from pystac_client import Client
+from pystac_client import ItemSearch
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 from urllib3 import Retry
@@ -119,10 +119,12 @@ class Catalogue:
 
     def _asked(self, root: Json, href: str, wanted: Wanted) -> Iterator[RawItem]:
         """Pages of an API's search."""
-        client = Client.from_dict(dict(root), href=href)
-        client._stac_io = self._io  # noqa: SLF001 - `Client.open` would fetch the root again and drop the timeout
         box, period = wanted.box, wanted.period
-        search = client.search(
+        url, method = _search_address(root, href)
+        search = ItemSearch(
+            url,
+            method=method,
+            stac_io=self._io,
             collections=[wanted.collection] if wanted.collection else None,
             ids=list(wanted.ids) or None,
             bbox=(box.west, box.south, box.east, box.north) if box else None,
@@ -162,9 +164,11 @@ class Catalogue:
         )
 
     def _failed(self, error: APIError) -> LczmapError:
-        status = error.status_code
+        status = getattr(error, "status_code", None)  # absent where there was no answer at all
         if status is not None and status not in _PASSING:
             return self._no_stac(f"HTTP status {status}")
+        if isinstance(error.__context__, UnicodeDecodeError):
+            return self._no_stac("its answer is no text")
         reason = f"HTTP status {status}" if status else _cause(str(error))
         return SourceUnreachableError(
             f"The source {self._location} does not answer ({reason}); check the network and try again, or choose "
@@ -177,6 +181,16 @@ _KINDS = frozenset({"Catalog", "Collection", "Feature", "FeatureCollection"})
 
 def _is_api(root: Json) -> bool:
     return bool(root.get("conformsTo")) or any(rel == "search" for rel, _ in _links(root, ""))
+
+
+def _search_address(root: Json, href: str) -> tuple[str, str]:
+    """Where an API is searched and how: by POST where it says so, for lists of ids outgrow an address."""
+    links = [link for link in cast("Sequence[object]", root.get("links") or ()) if isinstance(link, Mapping)]
+    offers = {str(link.get("method", "GET")).upper(): link for link in links if link.get("rel") == "search"}
+    for method in ("POST", "GET"):
+        if method in offers and isinstance(offers[method].get("href"), str):
+            return make_absolute_href(offers[method]["href"], f"{href.rstrip('/')}/"), method
+    return f"{href.rstrip('/')}/search", "GET"
 
 
 def _links(node: Json, href: str) -> Iterator[tuple[str, str]]:
