@@ -34,7 +34,7 @@ def tags(request: ProductRequest) -> dict[str, str]:
         "LAST_DAY": period.last.isoformat(),
         "POSTING_METRES": str(plan.spec.posting),
         "WINDOW_METRES": str(WINDOW_METRES),
-        "SOURCE": without_paths(plan.source.title),
+        "IMAGERY": without_paths(plan.source.title),
         "SCENES": " ".join(sorted(plan.scenes)),
         "MODELS": " ".join(sorted(f"{model.role}={model.name}" for model in plan.models)),
         "PROVISIONAL_MODELS": " ".join(provisional),

@@ -20,8 +20,8 @@ from lczmap.words.errors import LczmapError, OutputPathError, StoreError, StoreF
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})
-_FULL_BYTES = 256 * 1024
-"""A library that fails while less than this is free failed for want of space, whatever it says."""
+_PROBE_BYTES = 1024 * 1024
+"""A library that fails where this much cannot be written failed for want of space, whatever it says."""
 _ABANDONED_SECONDS = 2 * 24 * 3600.0
 """Age at which unfinished work of another machine counts as abandoned."""
 
@@ -41,7 +41,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
         raise
     except Exception as error:
         numbers = {link.errno for link in _chain(error) if isinstance(link, OSError)}
-        if numbers & _FULL or _free_bytes(folder) < _FULL_BYTES:
+        if numbers & _FULL or _full(folder):
             raise StoreFullError(
                 f"No space is left in {folder}; free some or choose another --out. Nothing half-written was kept."
             ) from error
@@ -62,15 +62,11 @@ def check_writable(out: Path) -> None:
         OutputPathError: it cannot be written.
         StoreFullError: no space is left there.
     """
-    standing = next(folder for folder in (out.absolute(), *out.absolute().parents) if os.path.lexists(folder))
+    standing = _standing(out)
     if not standing.is_dir():
         raise OutputPathError(f"{standing} is not a folder, so {out} cannot be written; choose another --out.")
-    with disk_errors(standing), tempfile.TemporaryFile(dir=standing) as probe:
-        probe.write(bytes(4096))
-        probe.flush()
-        os.fsync(probe.fileno())
-    if _free_bytes(standing) < _FULL_BYTES:
-        raise StoreFullError(f"No space is left in {standing}; free some or choose another --out.")
+    with disk_errors(standing):
+        _probe(standing)
 
 
 def mark() -> str:
@@ -157,12 +153,27 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _free_bytes(folder: Path) -> int:
-    standing = next((entry for entry in (folder, *folder.parents) if entry.exists()), Path.cwd())
+def _standing(path: Path) -> Path:
+    """The path itself, or what stands nearest above it."""
+    whole = path.absolute()
+    return next(entry for entry in (whole, *whole.parents) if os.path.lexists(entry))
+
+
+def _probe(folder: Path) -> None:
+    """Write a little into a folder, under no name."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(os.urandom(_PROBE_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _full(folder: Path) -> bool:
+    """Whether a folder's disk, quota or limit takes no more."""
     try:
-        return shutil.disk_usage(standing).free
-    except OSError:
-        return _FULL_BYTES
+        _probe(_standing(folder))
+    except OSError as error:
+        return error.errno in _FULL
+    return False
 
 
 def _machine() -> str:

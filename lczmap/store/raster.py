@@ -4,6 +4,7 @@ A palette reaches a COG only by way of a plain GeoTIFF that is then copied by GD
 classes are always made by MODE: the driver's own choice would invent classes between two codes.
 """
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,6 @@ from rasterio.io import DatasetWriter
 from lczmap.store.layers import Layer, Mosaic, Values, profile_of
 from lczmap.store.style import class_side_file, class_tags, palette, quality_tags, raster_style
 from lczmap.things.probabilities import PROBABILITY_SCALE
-from lczmap.words.errors import StoreError
 from lczmap.words.lcz import LCZ
 
 BLOCK = 256
@@ -85,7 +85,7 @@ def write_raster(mosaic: Mosaic, layer: Layer, path: Path, tags: Mapping[str, st
         tags: what the file says of place, period, scenes and licence.
 
     Raises:
-        StoreError: what was written does not read back.
+        OSError: what was written does not read back.
     """
     plain = mosaic.files[layer]
     _copy(plain, path, DRESS[layer.name], tags)
@@ -102,7 +102,7 @@ def write_classes(codes: NDArray[np.uint8], mosaic: Mosaic, layer: Layer, path: 
         tags: what the file says of place, period, scenes and licence.
 
     Raises:
-        StoreError: what was written does not read back.
+        OSError: what was written does not read back.
     """
     plain = next(iter(mosaic.files.values())).with_name(f"{layer.name}.tif")
     with rasterio.open(plain, "w", driver="GTiff", **profile_of(mosaic.extent.grid, layer)) as raster:
@@ -154,4 +154,4 @@ def _check(plain: Path, path: Path) -> None:
     with rasterio.open(plain) as first, rasterio.open(path) as second:
         for band in first.indexes:
             if first.checksum(band) != second.checksum(band):
-                raise StoreError(f"{path.name} does not read back as it was written; check the disk and run again.")
+                raise OSError(errno.EIO, f"{path.name} does not read back as it was written")

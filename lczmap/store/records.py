@@ -121,7 +121,7 @@ def _zipped(record: Record) -> bytes:
             if values.dtype not in _DTYPES or _KEY.fullmatch(name) is None:
                 raise StoreError(f"A record cannot hold {name!r} as {values.dtype}; expected {_names()}.")
             plain = io.BytesIO()
-            np.lib.format.write_array(plain, np.ascontiguousarray(values), allow_pickle=False)
+            np.lib.format.write_array(plain, np.asarray(values, order="C"), allow_pickle=False)
             _put(archive, f"{name}.npy", plain.getbuffer())
     return whole.getvalue()
 
