@@ -56,6 +56,8 @@ def seen(grid: PixelGrid, scene: Scene, item: str, method: CompositeMethod, read
     fine = [BAND_NAMES.index(band) for band in ("B02", "B03", "B04", "B08")]
     coarse = [index for index in range(10) if index not in fine]
     bad = np.isnan(values[fine]).all(axis=0) | np.isnan(values[coarse]).all(axis=0)
+    if scene.offset_dn:
+        bad = np.isnan(values).any(axis=0)
     values = np.nan_to_num(values) + scene.offset_dn
     if scene.has_scl:
         reach = method.dilation_metres // grid.metres

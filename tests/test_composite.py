@@ -103,6 +103,7 @@ def test_a_pixel_comes_from_the_first_scene_that_shows_it(seed: int, count: int)
     for row, column in np.ndindex(19, 5):
         pixel = numbers[:, :, row, column]
         imaged = pixel[:, FINE].any(axis=1) & pixel[:, COARSE].any(axis=1)
+        imaged = np.where(offsets == 0, imaged, pixel.all(axis=1))
         winner = next((k for k in range(count) if clear[k, row, column] and imaged[k]), None)
         assert look.seen[row, column] == (winner is not None)
         expected = ABSENT if winner is None else numbers[winner, :, row, column].astype(int) + offsets[winner]
@@ -117,6 +118,15 @@ def test_a_single_0_is_dark_and_no_gap() -> None:
     composite = composite_of([look_of([view(water, None)])])
     np.testing.assert_array_equal(composite.looks, [[1, 1]])
     np.testing.assert_array_equal(composite.reflectance[:, 0, :], water[:, 0, :])
+
+
+def test_with_the_offset_on_a_single_0_is_a_gap() -> None:
+    """ESA lifts what is dark to 1 and more: 0 is a band that ends before the others at the swath's edge."""
+    edge = np.full((10, 1, 2), 1300, np.uint16)
+    edge[3, 0, 0] = 0
+    composite = composite_of([look_of([view(edge, None, -1000)])])
+    np.testing.assert_array_equal(composite.looks, [[0, 1]])
+    assert (composite.reflectance[:, 0, 1] == 300).all()
 
 
 def test_provenance_tells_only_what_contributed() -> None:

@@ -39,8 +39,7 @@ class SceneView:
     """One scene on the grid."""
 
     numbers: Sequence[NDArray[np.uint16]]
-    """Digital numbers of the ten bands in input order, each (rows, columns); no data where all
-    bands of a resolution are 0."""
+    """Digital numbers of the ten bands in input order, each (rows, columns); see `_imaged` for what 0 means."""
     clear: NDArray[np.bool_] | None
     """(rows, columns), where the scene shows the ground; None where it has no scene classification."""
     offset_dn: int
@@ -119,7 +118,7 @@ def _lay(scene: SceneView, look: Look, rows: slice, *, first: bool) -> None:
     """Lay a strip of a scene under what the look holds already."""
     seen = look.seen[rows]
     numbers = [band[rows] for band in scene.numbers]
-    fresh = _imaged(numbers)
+    fresh = _imaged(numbers, scene.offset_dn)
     if scene.clear is not None:
         fresh &= scene.clear[rows]
     fresh &= ~seen
@@ -134,17 +133,23 @@ def _lay(scene: SceneView, look: Look, rows: slice, *, first: bool) -> None:
     look.provenance[rows][fresh] = scene.provenance
 
 
-def _imaged(numbers: Sequence[NDArray[np.uint16]]) -> NDArray[np.bool_]:
-    """Where a scene has pixels: some 10 m band and some 20 m band is not 0.
+def _imaged(numbers: Sequence[NDArray[np.uint16]], offset_dn: int) -> NDArray[np.bool_]:
+    """Where a scene has pixels.
 
-    A single 0 is no gap: sources that take ESA's offset off cut what falls below 0, so deep shadow in blue and clear
-    water in SWIR are 0 there. Outside the swath all bands are.
+    With ESA's offset still on, 0 is no data and nothing else, in whichever band. Where it was taken off, what fell
+    below 0 was cut, so deep shadow in blue and clear water in SWIR are 0: there a pixel is imaged where some 10 m
+    band and some 20 m band is not 0; outside the swath all are.
     """
+    present = [band != 0 for band in numbers]
+    imaged: NDArray[np.bool_]
+    if offset_dn:
+        imaged = np.logical_and.reduce(present)
+        return imaged
     fine, coarse = (
-        np.bitwise_or.reduce([values for values, band in zip(numbers, BANDS, strict=True) if band.metres == metres])
+        np.logical_or.reduce([here for here, band in zip(present, BANDS, strict=True) if band.metres == metres])
         for metres in (10, 20)
     )
-    imaged: NDArray[np.bool_] = (fine != 0) & (coarse != 0)
+    imaged = fine & coarse
     return imaged
 
 
