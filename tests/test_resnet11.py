@@ -1,7 +1,5 @@
 """The 3D ResNet11: it is the paper's network, and its fast form is the same function."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -13,6 +11,7 @@ from lczmap.models.resnet11 import ResNet11, as_volume
 from lczmap.models.resnet11_fast import fast_resnet11, pushed_down_logits
 from lczmap.weights import find_card, weights_path
 from lczmap.words.errors import ModelCardError
+from lczmap.words.spec import Precision
 
 CPU = torch.device("cpu")
 FLOAT32_TOLERANCE = 1e-5
@@ -153,8 +152,16 @@ def test_digital_numbers_are_refused(shipped: SentinelClassifier) -> None:
         shipped.probabilities(np.zeros((1, 32, 32, 10), dtype=np.int16))  # type: ignore[arg-type]
 
 
-def test_card_lies_beside_weights() -> None:
+def test_shipped_weights_are_small_and_called_provisional() -> None:
     card = find_card("resnet11-provisional")
     assert card.provisional
-    assert weights_path(card).parent == Path(weights_path(card)).parent
+    assert "PROVISIONAL" in card.title
     assert weights_path(card).stat().st_size < 8_000_000
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", FLOAT32_TOLERANCE), ("bfloat16", BFLOAT16_TOLERANCE)])
+def test_gpu_agrees_with_cpu(patches: NDArray[np.float32], precision: Precision, tolerance: float) -> None:
+    cpu = load_classifier("resnet11-provisional", precision="float32", device=CPU).probabilities(patches)
+    gpu = load_classifier("resnet11-provisional", precision=precision, device=torch.device("cuda"))
+    assert np.abs(gpu.probabilities(patches) - cpu).max() <= tolerance
