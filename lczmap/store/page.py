@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -15,16 +16,16 @@ _STYLE = """
 body { margin: 0 auto; padding: 2.2rem 1.4rem 4rem; max-width: 68rem; color: var(--ink); background: #fff;
   font: 15px/1.5 system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
 h1 { font-size: 1.75rem; line-height: 1.2; margin: 0; }
-h2 { font-size: 1.12rem; margin: 2.4rem 0 .6rem; }
+h2 { font-size: 1.12rem; margin: 2.4rem 0 .6rem; } h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
 p { margin: .4rem 0; max-width: 46rem; }
 .soft { color: var(--soft); }
-.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1.2rem; margin: 1.4rem 0;
-  align-items: start; }
-figure { margin: 0; } figure img { width: 100%; border: 1px solid var(--line); image-rendering: auto; }
+figure { margin: 1.4rem 0 0; } figure img { width: 100%; border: 1px solid var(--line); display: block; }
 figcaption { color: var(--soft); font-size: .85rem; margin-top: .3rem; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 1px;
-  background: var(--line); border: 1px solid var(--line); margin: 1.2rem 0; }
-.facts div { background: #fff; padding: .6rem .8rem; } .facts b { display: block; font-size: 1.2rem; font-weight: 600; }
+.pair { display: flex; flex-wrap: wrap; gap: 1.2rem; align-items: flex-start; }
+.pair figure { flex: 1 1 20rem; } .pair .cells { image-rendering: pixelated; }
+.facts { display: flex; flex-wrap: wrap; border: 1px solid var(--line); border-width: 1px 0; margin: 1.2rem 0; }
+.facts div { flex: 1 1 9rem; padding: .6rem .8rem .6rem 0; }
+.facts b { display: block; font-size: 1.2rem; font-weight: 600; }
 .facts span { color: var(--soft); font-size: .82rem; }
 ul.warn { list-style: none; margin: 1rem 0; padding: .5rem .9rem; border-left: 3px solid #d98500; background: #fff8ec; }
 ul.warn li { margin: .25rem 0; color: var(--warn); }
@@ -44,13 +45,30 @@ summary { cursor: pointer; font-weight: 600; }
 
 Table = Mapping[str, Json]
 
+SKIPPED_SHOWN = 100
+"""Left-out items that the page lists; `report.json` lists all."""
 
-def page_of(facts: Table, pictures: Mapping[str, Path], files: Mapping[str, Path], posting: Posting) -> str:
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """One picture of the page, carried inside it."""
+
+    caption: str
+    """Line under it."""
+    png: bytes
+    """The picture."""
+    cells: bool = False
+    """Whether a pixel is a cell, to be drawn as a square however large the picture is shown."""
+
+
+def page_of(
+    facts: Table, pictures: tuple[Picture, Sequence[Picture]], files: Mapping[str, Path], posting: Posting
+) -> str:
     """The page.
 
     Args:
         facts: as `report_of` gives them.
-        pictures: PNG files by caption, carried inside the page.
+        pictures: one to show wide, and some of the same extent to show side by side.
         files: the product's files by asset key, linked by name.
         posting: distance of posts, metres.
     """
@@ -61,7 +79,8 @@ def page_of(facts: Table, pictures: Mapping[str, Path], files: Mapping[str, Path
         _made(facts, period),
         _glance(facts),
         _warnings(_list(facts["warnings"])),
-        _pictures(pictures),
+        _figure(pictures[0]),
+        _pair(pictures[1]),
         "<h2>Area by class</h2>",
         _areas(_tables(facts["areas"])),
         "<h2>How far to trust it</h2>",
@@ -115,13 +134,15 @@ def _warnings(sentences: Sequence[Json]) -> str:
     return f'<ul class="warn">{"".join(f"<li>{_text(text)}</li>" for text in sentences)}</ul>' if sentences else ""
 
 
-def _pictures(pictures: Mapping[str, Path]) -> str:
-    figures = []
-    for caption, path in pictures.items():
-        data = base64.b64encode(path.read_bytes()).decode()
-        image = f'<img alt="{_text(caption)}" src="data:image/png;base64,{data}">'
-        figures.append(f"<figure>{image}<figcaption>{_text(caption)}</figcaption></figure>")
-    return f'<div class="pictures">{"".join(figures)}</div>'
+def _figure(picture: Picture) -> str:
+    data = base64.b64encode(picture.png).decode()
+    kind = ' class="cells"' if picture.cells else ""
+    image = f'<img{kind} alt="{_text(picture.caption)}" src="data:image/png;base64,{data}">'
+    return f"<figure>{image}<figcaption>{_text(picture.caption)}</figcaption></figure>"
+
+
+def _pair(pictures: Sequence[Picture]) -> str:
+    return f'<div class="pair">{"".join(_figure(picture) for picture in pictures)}</div>' if pictures else ""
 
 
 def _areas(areas: Sequence[Table]) -> str:
@@ -136,7 +157,7 @@ def _areas(areas: Sequence[Table]) -> str:
         "</span></td></tr>"
         for area in areas
     )
-    head = _head("", "LCZ", "Name", "#Cells", "#km2", "#Share %", "")
+    head = _head("", "LCZ", "Name", "#Cells", "#km²", "#Share %", "")
     return f'<div class="scroll"><table>{head}{rows}</table></div>'
 
 
@@ -213,9 +234,10 @@ def _scenes(scenes: Sequence[Table]) -> str:
 def _skipped(skipped: Sequence[Table]) -> str:
     if not skipped:
         return "<p>No item was left out as unusable.</p>"
-    return f"<p>{len(skipped)} items were left out:</p>" + _rows(
-        ("Item", "Why"), [(entry["id"], entry["reason"]) for entry in skipped]
-    )
+    shown = [(entry["id"], entry["reason"]) for entry in skipped[:SKIPPED_SHOWN]]
+    rest = len(skipped) - len(shown)
+    more = f'<p class="soft">And {rest} more, in the report for machines.</p>' if rest else ""
+    return f"<h3>Items left out ({len(skipped)})</h3>{_rows(('Item', 'Why'), shown)}{more}"
 
 
 def _files(files: Mapping[str, Path]) -> str:

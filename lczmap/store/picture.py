@@ -82,6 +82,19 @@ def write_quicklook(
     path.write_bytes(buffer.getvalue())
 
 
+def map_png(codes: NDArray[np.uint8]) -> bytes:
+    """The bare map as a PNG, a pixel a cell in the official colours, nodata transparent.
+
+    Args:
+        codes: (rows, columns) class codes, 0 where nodata.
+    """
+    image = Image.fromarray(_shown(codes), mode="P")
+    image.putpalette([byte for entry in ((0, 0, 0), *(zone.rgb for zone in LCZ)) for byte in entry])
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", transparency=NODATA)
+    return buffer.getvalue()
+
+
 def write_truecolour(reflectance: NDArray[np.float32], path: Path) -> None:
     """Write red, green and blue as a picture under one stretch: 1st to 99th percentile of all three together.
 
@@ -97,6 +110,17 @@ def write_truecolour(reflectance: NDArray[np.float32], path: Path) -> None:
     Image.fromarray(np.dstack([*channels, alpha])).save(path)
 
 
+def _factor(codes: NDArray[np.uint8]) -> int:
+    """Cells along the side of a drawn square: 1 unless the map is very large."""
+    longest: int = max(codes.shape)
+    return -(-longest // _LONGEST)
+
+
+def _shown(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    factor = _factor(codes)
+    return mode_reduced(codes, factor) if factor > 1 else codes
+
+
 def _map_inches(grid: PixelGrid) -> tuple[float, float]:
     """Size of the map on the picture: at most 7.2 inches either way, never thinner than a fifth of that."""
     ratio = grid.width / grid.height
@@ -105,11 +129,10 @@ def _map_inches(grid: PixelGrid) -> tuple[float, float]:
 
 
 def _draw_map(axes: Axes, codes: NDArray[np.uint8], grid: PixelGrid) -> None:
-    factor = -(-max(codes.shape) // _LONGEST)
-    shown = mode_reduced(codes, factor) if factor > 1 else codes
+    shown = _shown(codes)
     colours = np.array([_rgb(_GAP), *(zone.rgb for zone in LCZ)], np.uint8)
     west, south, east, north = grid.bounds
-    side = grid.metres * factor
+    side = grid.metres * _factor(codes)
     axes.imshow(
         colours[shown],
         extent=(west, west + shown.shape[1] * side, north - shown.shape[0] * side, north),

@@ -5,18 +5,18 @@ The files are written into a staging folder, the STAC item last; then one rename
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from lczmap.store import picture
-from lczmap.store.about import SOFTWARE, attribution, subheading, tags, tiff_tags
+from lczmap.store.about import SOFTWARE, attribution, heading, subheading, tags, tiff_tags
 from lczmap.store.assets import NAMES
 from lczmap.store.cube import write_cube
 from lczmap.store.disk import check_writable, remove
 from lczmap.store.extent import extent_of
 from lczmap.store.layers import CONFIDENCE, LCZ_LAYER, PROBABILITIES, QUALITY, Mosaic, mosaic_of
-from lczmap.store.page import page_of
+from lczmap.store.page import Picture, page_of
 from lczmap.store.product import ITEM, Product, ProductRequest
 from lczmap.store.raster import write_classes, write_raster
 from lczmap.store.report import report_of
@@ -160,9 +160,13 @@ def _name_side_files(key: str, named: Callable[[str], Path]) -> None:
 
 def _draw(
     request: ProductRequest, mosaic: Mosaic, areas: tuple[ClassArea, ...], named: Callable[[str], Path]
-) -> Mapping[str, Path]:
-    """The quicklook and, where composites are at hand, the true colours; by caption."""
-    plan = request.plan
+) -> tuple[Picture, list[Picture]]:
+    """Draw the quicklook and, where composites are at hand, the true colours.
+
+    Returns:
+        The quicklook; and the bare map beside the true colours, for comparison.
+    """
+    plan, grid = request.plan, mosaic.extent.grid
     provisional = ["provisional model weights"] if any(card.provisional for card in request.cards) else []
     caption = picture.Caption(
         title=picture.drawable(plan.place.name, plan.place.slug),
@@ -172,14 +176,18 @@ def _draw(
             "  ·  ".join([f"Made with {SOFTWARE}", *provisional, "classes after Stewart and Oke (2012)"]),
         ),
     )
-    grid = mosaic.extent.grid
-    pictures = {"Local Climate Zones": named("quicklook")}
-    picture.write_quicklook(mosaic.lcz, grid, pictures["Local Climate Zones"], areas=areas, caption=caption)
+    quicklook = named("quicklook")
+    picture.write_quicklook(mosaic.lcz, grid, quicklook, areas=areas, caption=caption)
+    wide = Picture(caption=heading(plan), png=quicklook.read_bytes())
     seen = truecolour(request, grid)
-    if seen is not None:
-        pictures["True colours of the composite"] = named("truecolour")
-        picture.write_truecolour(seen, pictures["True colours of the composite"])
-    return pictures
+    if seen is None:
+        return wide, []
+    colours = named("truecolour")
+    picture.write_truecolour(seen, colours)
+    return wide, [
+        Picture(caption="The map alone", png=picture.map_png(mosaic.lcz), cells=True),
+        Picture(caption="True colours of the composite it was made from", png=colours.read_bytes()),
+    ]
 
 
 def _unharmed(path: Path, item: Table, key: str) -> bool:
