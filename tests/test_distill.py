@@ -1,5 +1,7 @@
 """Distillation: the teacher is converted exactly, splits keep places whole, augmentations do what they say."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -9,16 +11,33 @@ import torch
 from numpy.typing import NDArray
 
 from lczmap.train.augment import COARSE, SYMMETRIES, mixed, randomly_regrained, regrained, relit, symmetry
-from lczmap.train.distill import Recipe, draw_weights, fresh_state, learning_rate, load_checkpoint, save_checkpoint
+from lczmap.train.distill import (
+    Recipe,
+    distil,
+    draw_weights,
+    fresh_state,
+    learning_rate,
+    load_checkpoint,
+    save_checkpoint,
+)
 from lczmap.train.evaluate import confusion, scores
 from lczmap.train.labels import averaged_labels, teacher_probabilities
 from lczmap.train.patches import Patches, PatchFolderError, PatchRow, canvas_of, in_split, read_patches, split_of
 from lczmap.train.ship import fit_temperature
-from lczmap.train.teacher import read_teacher
+from lczmap.train.teacher import Teacher, read_teacher
 from lczmap.train.toa import top_of_atmosphere
 from lczmap.words.errors import WeightsError
 
 TEACHER = "so2sat_gul/S2_RESNET20_IN32-32-10_2019-06-27.h5"
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for each other on a busy machine would make these small networks slow."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -76,6 +95,58 @@ def test_teacher_is_converted_exactly(shared_data: Path, patches: NDArray[np.flo
     with h5py.File(shared_data / TEACHER, "r") as file:
         expected = np.stack([keras_probabilities(file, patch.astype(np.float64)) for patch in patches[:2]])
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def write_keras(teacher: Teacher, path: Path) -> None:
+    """Write a teacher in the layout of the published file."""
+    norms = [teacher.stem_norm]
+    convolutions = [teacher.stem]
+    for block in teacher.blocks:
+        convolutions += [block.conv1, block.conv2, block.conv3, *([block.project] if block.project else [])]
+        norms += [*([block.norm1] if block.norm1 else []), block.norm2, block.norm3]
+    with h5py.File(path, "w") as file:
+        for index, layer in enumerate(convolutions, start=1):
+            group = file.create_group(f"model_weights/conv2d_{index}/conv2d_{index}")
+            group["kernel:0"] = layer.weight.detach().permute(2, 3, 1, 0).numpy()
+            group["bias:0"] = layer.bias.detach().numpy()
+        for index, norm in enumerate([*norms, teacher.norm], start=1):
+            group = file.create_group(f"model_weights/batch_normalization_{index}/batch_normalization_{index}")
+            for name, value in (
+                ("gamma", norm.weight),
+                ("beta", norm.bias),
+                ("moving_mean", norm.running_mean),
+                ("moving_variance", norm.running_var),
+            ):
+                group[f"{name}:0"] = value.detach().numpy()
+        group = file.create_group("model_weights/dense_1/dense_1")
+        group["kernel:0"] = teacher.dense.weight.detach().T.numpy()
+        group["bias:0"] = teacher.dense.bias.detach().numpy()
+
+
+@pytest.fixture
+def made_up_teacher(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    write_keras(Teacher(), tmp_path / "teacher.h5")
+    return tmp_path / "teacher.h5"
+
+
+def test_made_up_teacher_reads_as_plain_numpy_does(made_up_teacher: Path, patches: NDArray[np.float32]) -> None:
+    found = teacher_probabilities(read_teacher(made_up_teacher), patches[:1])
+    with h5py.File(made_up_teacher, "r") as file:
+        expected = keras_probabilities(file, patches[0].astype(np.float64))
+    np.testing.assert_allclose(found[0], expected, atol=1e-5)
+
+
+def test_training_that_is_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path, made_up_teacher: Path) -> None:
+    lines = [f"{index},s,place{index},d,L2A,,," for index in range(24)]
+    folder = folder_of(tmp_path / "patches", lines)
+    whole = Recipe(steps=2, batch=2, warmup=1, views=1, compiled=False)
+    through = distil(whole, [folder], made_up_teacher, tmp_path / "through")
+    distil(replace(whole, minutes=1e-9), [folder], made_up_teacher, tmp_path / "stopped")
+    resumed = distil(whole, [folder], made_up_teacher, tmp_path / "stopped")
+    assert through.step == resumed.step == 2
+    for name, value in through.average.state_dict().items():
+        assert torch.equal(value, resumed.average.state_dict()[name]), name
 
 
 def test_teacher_sees_real_water_as_water(shared_data: Path) -> None:

@@ -54,7 +54,7 @@ class Recipe:
     """Steps of linear warm-up."""
     decay: float = 1e-2
     """Decoupled weight decay (AdamW)."""
-    memory: float = 0.999
+    memory: float = 0.998
     """Of the running average of the weights, which is what gets shipped."""
     rarity: float = 0.85
     """Power by which rare classes are drawn more often: 0 as they come, 1 all classes alike."""
@@ -208,17 +208,19 @@ def distil(recipe: Recipe, folders: list[Path], teacher_file: Path, out: Path) -
         logger.info("going on from step %d", state.step)
     logits_of: Logits = torch.compile(pushed_down_logits) if recipe.compiled else pushed_down_logits
     recent: list[float] = []
-    while state.step < recipe.steps and time.monotonic() - started < 60 * recipe.minutes:
+    while state.step < recipe.steps:
         seen, target = draw_batch(canvas, chances, teacher, recipe, state.step)
         state.network.train()
         recent.append(train_step(state, recipe, logits_of, torch.from_numpy(seen), torch.from_numpy(target)))
         if state.step % 25 == 0:
             logger.info("step %d kl %.4f %.1f s", state.step, np.mean(recent), time.monotonic() - started)
             recent = []
-        if state.step % 250 == 0:
+        if state.step % 100 == 0:
             save_checkpoint(state, checkpoint)
         if state.step % 500 == 0:
             _log_agreement(state, held, held_labels)
+        if time.monotonic() - started > 60 * recipe.minutes:
+            break
     save_checkpoint(state, checkpoint)
     _log_agreement(state, held, held_labels)
     return state
