@@ -83,6 +83,13 @@ def test_a_harmed_product_is_written_anew(tmp_path: Path) -> None:
     assert again.files["lcz"].is_file()
 
 
+def test_looking_at_a_product_in_a_gis_does_not_harm_it(tmp_path: Path) -> None:
+    product = write_product(request_of(aoi_plan(320), tmp_path))
+    with product.files["lcz_names"].open("a") as file:
+        file.write("<!-- statistics -->")
+    assert not write_product(request_of(aoi_plan(320), tmp_path)).written
+
+
 KILLED = textwrap.dedent(
     """
     import os, sys

@@ -119,8 +119,8 @@ def _glance(facts: Table) -> str:
         (f"{cells['mapped']:,}", f"of {cells['wanted']:,} wanted cells mapped"),
         (f"{cells['nodata_percent']} %", "without a class"),
         (f"{grid['posting_metres']} m", "posting, each cell seen in a 320 m window"),
-        (f"{len(_list(facts['scenes']))}", "Sentinel-2 scenes"),
-        (f"{len(_list(grid['tiles']))}", "tiles of 12.8 km"),
+        (f"{len(_list(facts['scenes']))}", "Sentinel-2 scenes in all"),
+        (f"{len(_list(grid['tiles']))}", "12.8 km tiles in all"),
         (f"UTM {grid['zone']}", str(grid["crs"])),
     )
     return (

@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 FILTERED = replace(LCZ_LAYER, name="lcz_filtered")
 """The filtered class map; no tile's record holds it, for it is computed over the whole place."""
 
+TOUCHED_BY_A_GIS = frozenset({"lcz_names", "lcz_style", "lcz_filtered_names", "lcz_filtered_style", "zones"})
+"""Files that QGIS writes to when a user merely looks: statistics, styles, the GeoPackage's own tables."""
+
 
 def write_product(request: ProductRequest) -> Product:
     """Publish a product, unless an equal one stands already.
@@ -191,11 +194,13 @@ def _draw(
 
 
 def _unharmed(path: Path, item: Table, key: str) -> bool:
-    """Whether a file of a product is there with the size its item states."""
+    """Whether a file of a product is there with the size its item states; a GIS may have added to some."""
     assets = item["assets"]
     entry = assets.get(key) if is_table(assets) else None
     size = entry.get("file:size") if is_table(entry) else None
-    return path.exists() if size is None else path.is_file() and path.stat().st_size == size
+    if size is None or key in TOUCHED_BY_A_GIS:
+        return path.exists()
+    return path.is_file() and path.stat().st_size == size
 
 
 def _facts(item: Table) -> Table:
