@@ -289,8 +289,7 @@ def _no_imagery(place: Place, spec: RunSpec, found: Found, broken: Sequence[Skip
     where = f"{place.name} in {spec.period.label}"
     if broken:
         return BrokenAssetError(
-            f"None of the {len(broken)} chosen items of {where} can be read ({broken[0].reason}); "
-            "check the source, or choose another with --source."
+            f"None of the {len(broken)} items chosen for {where} can be read; the first: {broken[0].reason}"
         )
     if found.items:
         return NoImageryError(

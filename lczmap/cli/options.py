@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar, cast, get_args, get_origin
 
 import click
 
@@ -168,13 +168,22 @@ def _spec_values(path: Path) -> dict[str, object]:
 
 def _known(table: Mapping[str, object], kind: type[RunSpec | CompositeMethod], where: str) -> dict[str, object]:
     """Refuse settings that do not exist, suggesting the near ones, and values of another kind."""
-    kinds = {entry.name: str(entry.type) for entry in fields(kind)}
+    kinds = {entry.name: _kinds(entry.type) for entry in fields(kind)}
     for name, value in table.items():
         if name not in kinds:
             near = difflib.get_close_matches(name, kinds, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(kinds))}."
             raise SpecError(f"{where} sets {name!r}, which is no setting; {hint}")
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if ("int" in kinds[name] or "float" in kinds[name]) and name != "scl_dropped" and not number:
-            raise SpecError(f"{where} sets {name} to {value!r}, expected a number.")
+        if not isinstance(value, kinds[name]) or isinstance(value, bool):
+            expected = " or ".join(each.__name__ for each in kinds[name])
+            raise SpecError(f"{where} sets {name} to {value!r}, expected {expected}.")
     return dict(table)
+
+
+def _kinds(hint: object) -> tuple[type, ...]:
+    """What a setting may be: the types of a hint, or of the values it lists; an integer is a number too."""
+    if get_origin(hint) is tuple:
+        return (tuple,)
+    parts = [part if isinstance(part, type) else type(part) for part in get_args(hint) or (hint,)]
+    kinds = [part for part in parts if part in {int, float, str}]
+    return tuple(dict.fromkeys([*kinds, int] if float in kinds else kinds)) or (str,)

@@ -140,14 +140,16 @@ def _reason(error: BaseException) -> str:
 
 
 def _failure(asset: Asset, reason: str) -> BrokenAssetError | SourceUnreachableError:
-    short = re.sub(r"\?[^\s'\"]*", "", reason)[:300]  # whatever follows a question mark may be a signature
+    # whatever follows a question mark may be a signature, and folders of a disk do not belong into a product's report
+    folder, _, name = asset.href.split("?")[0].rpartition("/")
+    short = re.sub(r"\?[^\s'\"]*", "", reason).replace(f"{folder}/", "")[:300]
     if _PASSING.search(reason):
         return SourceUnreachableError(
             f"The source does not answer for band {asset.name} of item {asset.item_id} ({short}); check the network "
             "and run the same command again, finished tiles are kept."
         )
     return BrokenAssetError(
-        f"Band {asset.name} of item {asset.item_id} cannot be read from {asset.href.split('?')[0]} ({short}); expected "
-        "a readable raster of digital numbers.",
+        f"Band {asset.name} of item {asset.item_id} cannot be read from {name} ({short}); expected a "
+        "readable raster of digital numbers.",
         item_id=asset.item_id,
     )

@@ -68,7 +68,11 @@ class RunSpec:
     """Arithmetic of the classifiers."""
 
     def __post_init__(self) -> None:
-        """Refuse a weight that is no share."""
+        """Refuse a precision that there is not, and a weight that is no share."""
+        if self.precision not in PRECISIONS:
+            raise SpecError(
+                f"precision is {self.precision!r}, expected {' or '.join(PRECISIONS)}; change it in the spec."
+            )
         if self.sentinel_weight is not None and not 0 <= self.sentinel_weight <= 1:
             raise SpecError(
                 f"sentinel_weight is {self.sentinel_weight}, expected a share from 0 to 1; change it in the spec."
