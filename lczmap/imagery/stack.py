@@ -6,7 +6,7 @@ it. A task reads one whole asset, because strips of a compressed raster would be
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 
@@ -37,7 +37,7 @@ from lczmap.words.scene import Scene, overlap_order
 from lczmap.words.spec import CompositeMethod
 
 _HELD_BYTES = 1 << 30
-"""Looks held in memory at a time; beyond that a tile is done in strips of rows."""
+"""Looks held in memory at a time (28 of a whole tile); beyond that a tile is done in strips of rows."""
 _LOOK_BYTES = 22
 """Bytes of one pixel of a look: ten bands of int16, a mask and provenance."""
 _MOST_LOOKS = 255
@@ -77,29 +77,28 @@ def clear_composite(
         raise SpecError(
             f"A tile has {len(days)} solar days, at most {_MOST_LOOKS} can be counted; lower max_solar_days."
         )
-    chunk = _rows_a_chunk(grid, len(days))
-    numbers = stack_of(grid, items, BAND_NAMES, access, rows=chunk).data.to_delayed(optimize_graph=False)
+    return _joined([_at_once(part, items, method, access, threads) for part in _in_parts(grid, len(days))])
+
+
+def _at_once(
+    grid: PixelGrid, items: Sequence[FrozenItem], method: CompositeMethod, access: RasterAccess, threads: int
+) -> Composite:
+    """One graph, one `compute`."""
+    numbers = stack_of(grid, items, BAND_NAMES, access).data.to_delayed(optimize_graph=False)
     clear = _clear_masks(grid, items, method, access)
     position = {entry.scene.id: index for index, entry in enumerate(items)}
-    strips: list[Delayed] = []
-    for number, start in enumerate(range(0, grid.height, chunk)):
-        looks = [
-            delayed(_look, pure=False)(
-                [list(numbers[position[scene.id], :, number, 0]) for scene in day],
-                [clear.get(scene.id) for scene in day],
-                day,
-                start,
-            )
-            for day in days
-        ]
-        strips += _medians(looks, min(chunk, grid.height - start), threads)
+    look, median = delayed(_look, pure=False), delayed(_median, pure=False)
+    looks = [
+        look([list(numbers[position[scene.id], :, 0, 0]) for scene in day], [clear.get(scene.id) for scene in day], day)
+        for day in _by_day(items, grid.epsg)
+    ]
+    rows = math.ceil(grid.height / (2 * threads))  # enough parts to keep the threads busy
+    strips = [median(looks, slice(start, start + rows)) for start in range(0, grid.height, rows)]
     return _joined(compute(*strips, scheduler="threads", num_workers=threads))  # type: ignore[no-untyped-call]
 
 
-def stack_of(
-    grid: PixelGrid, items: Sequence[FrozenItem], names: Sequence[str], access: RasterAccess, *, rows: int
-) -> xr.DataArray:
-    """The lazy stack of some assets on a grid: (time, band, y, x) of uint16, one chunk an asset and strip.
+def stack_of(grid: PixelGrid, items: Sequence[FrozenItem], names: Sequence[str], access: RasterAccess) -> xr.DataArray:
+    """The lazy stack of some assets on a grid: (time, band, y, x) of uint16, one chunk an asset.
 
     The items are handed over as plain records that all claim the whole grid: catalogues give projection under two
     names, or wrongly, or not at all, and a stack that believed them would cut pixels off. The raster tells.
@@ -109,7 +108,6 @@ def stack_of(
         items: scenes that all have those assets.
         names: asset keys; the classification is never interpolated.
         access: how rasters are opened.
-        rows: rows of a chunk.
     """
     assets = [{name: entry.assets[name] for name in names} for entry in items]
     plain = [
@@ -134,7 +132,7 @@ def stack_of(
         bounds=grid.bounds,
         snap_bounds=False,
         resampling=Resampling.nearest if SCL in names else Resampling.bilinear,
-        chunksize=(1, 1, rows, grid.width),
+        chunksize=(1, 1, grid.height, grid.width),
         dtype=np.dtype("uint16"),
         fill_value=np.uint16(0),  # type: ignore[arg-type] # a Python 0 would be refused
         rescale=False,
@@ -154,9 +152,14 @@ def _by_day(items: Iterable[FrozenItem], epsg: int) -> list[tuple[Scene, ...]]:
     return [overlap_order(list(day), epsg) for _, day in groupby(scenes, key=lambda scene: scene.solar_day)]
 
 
-def _rows_a_chunk(grid: PixelGrid, looks: int) -> int:
+def _in_parts(grid: PixelGrid, looks: int) -> list[PixelGrid]:
+    """The grid whole where its looks fit into memory, else in strips of rows; a pixel's value depends on neither."""
     held = looks * grid.width * grid.height * _LOOK_BYTES
-    return math.ceil(grid.height / math.ceil(held / _HELD_BYTES))
+    rows = math.ceil(grid.height / math.ceil(held / _HELD_BYTES))
+    return [
+        replace(grid, north=grid.north - start * grid.metres, height=min(rows, grid.height - start))
+        for start in range(0, grid.height, rows)
+    ]
 
 
 def _clear_masks(
@@ -175,7 +178,7 @@ def _clear_masks(
         width=grid.width + 2 * margin,
         height=grid.height + 2 * margin,
     )
-    classes = stack_of(padded, masked, [SCL], access, rows=padded.height).data.to_delayed(optimize_graph=False)
+    classes = stack_of(padded, masked, [SCL], access).data.to_delayed(optimize_graph=False)
     return {
         entry.scene.id: delayed(_clear, pure=False)(classes[index, 0, 0, 0], method.scl_dropped, margin)
         for index, entry in enumerate(masked)
@@ -187,31 +190,20 @@ def _clear(block: NDArray[np.uint16], dropped: tuple[int, ...], margin: int) -> 
 
 
 def _look(
-    blocks: Sequence[Sequence[NDArray[np.uint16]]],
-    clear: Sequence[NDArray[np.bool_] | None],
-    scenes: Sequence[Scene],
-    start: int,
+    blocks: Sequence[Sequence[NDArray[np.uint16]]], clear: Sequence[NDArray[np.bool_] | None], scenes: Sequence[Scene]
 ) -> Look:
-    """One solar day on one strip of rows."""
-    rows = slice(start, start + blocks[0][0].shape[2])
+    """One solar day."""
     return look_of(
         [
             SceneView(
                 numbers=[block[0, 0] for block in bands],
-                clear=None if mask is None else mask[rows],
+                clear=mask,
                 offset_dn=scene.offset_dn,
                 offset_assumed=scene.offset_assumed,
             )
             for bands, mask, scene in zip(blocks, clear, scenes, strict=True)
         ]
     )
-
-
-def _medians(looks: Sequence[Delayed], rows: int, threads: int) -> list[Delayed]:
-    """The composite of some rows, in as many parts as keep the threads busy."""
-    part = math.ceil(rows / (2 * threads))
-    median = delayed(_median, pure=False)
-    return [median(looks, slice(start, min(start + part, rows))) for start in range(0, rows, part)]
 
 
 def _median(looks: Sequence[Look], rows: slice) -> Composite:

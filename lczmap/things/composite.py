@@ -18,7 +18,7 @@ UNMASKED = 1
 ASSUMED = 2
 """Provenance bit: a look whose radiometric offset was assumed contributed to the pixel."""
 
-_STRIP = 8
+_STRIP = 16
 """Rows handled together, so that a scene's ten bands stay in a core's cache."""
 
 
@@ -124,13 +124,19 @@ def _lay(scene: SceneView, look: Look, rows: slice, *, first: bool) -> None:
     fresh &= ~seen
     floor = np.where(fresh, np.int16(COMPOSITE_NODATA), ABSENT)
     for band, out in zip(numbers, look.reflectance[:, rows], strict=True):
-        values = np.minimum(band, np.uint16(ABSENT)).view(np.int16)
-        values += np.int16(scene.offset_dn)
+        values = out if first else np.empty_like(out)
+        np.add(_cut_off(band), np.int16(scene.offset_dn), out=values)
         np.maximum(values, floor, out=values)
-        # absent is the highest value: the minimum keeps what was laid before
-        np.minimum(out, values, out=out) if not first else np.copyto(out, values)
+        if not first:  # absent is the highest value: the minimum keeps what was laid before
+            np.minimum(out, values, out=out)
     seen |= fresh
     look.provenance[rows][fresh] = scene.provenance
+
+
+def _cut_off(numbers: NDArray[np.uint16]) -> NDArray[np.int16]:
+    """The numbers as int16, what exceeds its range at its end."""
+    signed = numbers.view(np.int16)
+    return signed if signed.min() >= 0 else np.minimum(numbers, np.uint16(ABSENT)).view(np.int16)
 
 
 def _imaged(numbers: Sequence[NDArray[np.uint16]], offset_dn: int) -> NDArray[np.bool_]:
