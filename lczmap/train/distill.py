@@ -27,8 +27,8 @@ from lczmap.models.resnet11 import ResNet11, as_volume
 from lczmap.models.resnet11_fast import pushed_down_logits
 from lczmap.train.augment import mixed, random_symmetries, randomly_regrained, relit, speckled
 from lczmap.train.evaluate import confusion, scores
-from lczmap.train.labels import averaged_labels, drawn_labels
-from lczmap.train.patches import Canvas, Patches, canvas_of, in_split, read_patches
+from lczmap.train.labels import cached_labels, drawn_labels
+from lczmap.train.patches import Canvas, Patches, canvas_of, in_split, read_patches, surface_of
 from lczmap.train.teacher import Teacher, read_teacher
 
 logger = logging.getLogger(__name__)
@@ -173,22 +173,6 @@ def load_checkpoint(state: State, path: Path) -> None:
     state.step = content["step"]
 
 
-def cached_labels(teacher: Teacher, patches: Patches, path: Path, *, rough: bool) -> NDArray[np.float32]:
-    """The teacher's labels of all patches, kept in a file beside the checkpoint.
-
-    Rough ones (the mean of four views) decide how often a patch is drawn, and nothing else.
-    """
-    if path.exists():
-        labels: NDArray[np.float32] = np.load(path, allow_pickle=False)
-        if len(labels) == len(patches.rows):
-            return labels
-    surface = patches.pixels * np.float32(1e-4)
-    rng = np.random.default_rng(0)
-    labels = drawn_labels(teacher, surface, rng, views=4) if rough else averaged_labels(teacher, surface)
-    np.save(path, labels)
-    return labels
-
-
 def distil(recipe: Recipe, folders: list[Path], teacher_file: Path, out: Path) -> State:
     """Train, or go on training, until the schedule or the time is up; checkpoints lie in `out`."""
     out.mkdir(parents=True, exist_ok=True)
@@ -196,8 +180,8 @@ def distil(recipe: Recipe, folders: list[Path], teacher_file: Path, out: Path) -
     teacher = read_teacher(teacher_file)
     everything = read_patches(folders)
     learned, held = in_split(everything, ["train"]), in_split(everything, ["validation"])
-    labels = cached_labels(teacher, learned, out / "labels_train.npy", rough=True)
-    held_labels = cached_labels(teacher, held, out / "labels_validation.npy", rough=False)
+    labels = cached_labels(teacher, surface_of(learned), out / "labels_train.npy", rough=True)
+    held_labels = cached_labels(teacher, surface_of(held), out / "labels_validation.npy", rough=False)
     _log_classes(labels)
     logger.info("%d patches to learn from, %d held", len(learned.rows), len(held.rows))
     canvas, chances = canvas_of(learned), draw_weights(labels, rarity=recipe.rarity)
@@ -232,7 +216,7 @@ def _log_classes(labels: NDArray[np.float32]) -> None:
 
 
 def _log_agreement(state: State, held: Patches, labels: NDArray[np.float32]) -> None:
-    logits = student_logits(state.average, held.pixels * np.float32(1e-4))
+    logits = student_logits(state.average, surface_of(held))
     result = scores(confusion(labels.argmax(axis=1) + 1, logits.argmax(axis=1) + 1))
     logger.info(
         "step %d validation: agreement %.3f built %.3f natural %.3f kappa %.3f mean recall %.3f",

@@ -6,6 +6,8 @@ The teacher looks through a simple atmosphere (`toa`), at 20 m bands as they com
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -56,3 +58,20 @@ def drawn_labels(
         strength = rng.uniform(STRENGTHS[0], STRENGTHS[-1], size=len(patches)).astype(np.float32)
         total += teacher_probabilities(teacher, random_symmetries(top_of_atmosphere(grain, strength), rng))
     return total / np.float32(views)
+
+
+def cached_labels(
+    teacher: Teacher, patches: NDArray[np.float32], path: Path, *, rough: bool = False
+) -> NDArray[np.float32]:
+    """The averaged labels of patches, kept in a file; made anew where their number is another.
+
+    Rough ones (the mean of four views) decide how often a patch is drawn, and nothing else.
+    """
+    if path.exists():
+        labels: NDArray[np.float32] = np.load(path, allow_pickle=False)
+        if len(labels) == len(patches):
+            return labels
+    rng = np.random.default_rng(0)
+    labels = drawn_labels(teacher, patches, rng, views=4) if rough else averaged_labels(teacher, patches)
+    np.save(path, labels)
+    return labels

@@ -133,6 +133,11 @@ def in_split(patches: Patches, names: Iterable[str]) -> Patches:
     return patches.chosen(np.array([split_of(row) in wanted for row in patches.rows], dtype=np.bool_))
 
 
+def surface_of(patches: Patches) -> NDArray[np.float32]:
+    """Surface reflectance `(n, 32, 32, 10)` of patches."""
+    return patches.pixels * np.float32(1e-4)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Canvas:
     """What random windows are cut from: patches alone, and patches put back into their 64x64 chips."""

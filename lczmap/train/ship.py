@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from lczmap.models.resnet11 import ResNet11
-from lczmap.train.distill import Recipe, State, fresh_state, load_checkpoint, student_logits
+from lczmap.train.distill import Recipe, fresh_state, load_checkpoint, student_logits
 from lczmap.train.evaluate import confusion, scores
-from lczmap.train.labels import averaged_labels
-from lczmap.train.patches import Patches, PatchRow, in_split, read_patches
+from lczmap.train.labels import cached_labels
+from lczmap.train.patches import Patches, PatchRow, in_split, read_patches, surface_of
 from lczmap.train.scene import scene_patches
 from lczmap.train.teacher import Teacher, read_teacher
 from lczmap.weights import WEIGHTS_FOLDER
@@ -155,36 +155,46 @@ def card_text(
     return tomli_w.dumps(card)
 
 
-def ship(state: State, everything: Patches, teacher: Teacher, *, scene: Path | None, out: Path) -> Path:
-    """Measure a student and write its weights and card; return the card's path."""
-    tensors = float16_tensors(state.average)
-    shipped = ResNet11()
-    rounded = {name: torch.from_numpy(value.astype(np.float32)) for name, value in tensors.items()}
-    shipped.load_state_dict(rounded, strict=False)
+def judged(
+    network: ResNet11, teacher: Teacher, everything: Patches, *, scene: Path | None, cache: Path
+) -> tuple[float, dict[str, dict[str, float]]]:
+    """The temperature fitted on the validation patches, and agreement on the test patches and the unseen city."""
     validation, test = in_split(everything, ["validation"]), in_split(everything, ["test"])
-    surface = validation.pixels * np.float32(1e-4)
-    temperature = fit_temperature(student_logits(shipped, surface), averaged_labels(teacher, surface))
-    surface = test.pixels * np.float32(1e-4)
-    table = measure(test.rows, averaged_labels(teacher, surface), student_logits(shipped, surface))
+    surface = surface_of(validation)
+    labels = cached_labels(teacher, surface, cache / "labels_validation.npy")
+    temperature = fit_temperature(student_logits(network, surface), labels)
+    surface = surface_of(test)
+    labels = cached_labels(teacher, surface, cache / "labels_test.npy")
+    table = measure(test.rows, labels, student_logits(network, surface))
     if scene is not None:
         city = scene_patches(scene)
-        table[UNSEEN_CITY] = agreement(averaged_labels(teacher, city), student_logits(shipped, city))
-    content = save(tensors)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{NAME}.safetensors").write_bytes(content)
-    text = card_text(
-        weights=f"{NAME}.safetensors",
-        sha256=hashlib.sha256(content).hexdigest(),
-        temperature=temperature,
-        steps=state.step,
-        table=table,
-    )
-    parse_model_card(text)
-    card = out / f"{NAME}.toml"
-    card.write_text(text, encoding="utf-8")
+        labels = cached_labels(teacher, city, cache / "labels_city.npy")
+        table[UNSEEN_CITY] = agreement(labels, student_logits(network, city))
     for place, figures in table.items():
         logger.info("%s: %s", place, figures)
-    return card
+    return temperature, table
+
+
+def rounded(network: ResNet11) -> ResNet11:
+    """The network as a user will load it: through float16."""
+    shipped = ResNet11()
+    tensors = {name: torch.from_numpy(value.astype(np.float32)) for name, value in float16_tensors(network).items()}
+    shipped.load_state_dict(tensors, strict=False)
+    return shipped.eval()
+
+
+def write_model(
+    network: ResNet11, steps: int, temperature: float, table: Mapping[str, Mapping[str, float]], *, out: Path
+) -> None:
+    """Write weights and card, the card last: it names the digest of the weights."""
+    content = save(float16_tensors(network))
+    digest = hashlib.sha256(content).hexdigest()
+    weights = f"{NAME}.safetensors"
+    text = card_text(weights=weights, sha256=digest, temperature=temperature, steps=steps, table=table)
+    parse_model_card(text)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / weights).write_bytes(content)
+    (out / f"{NAME}.toml").write_text(text, encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -199,7 +209,14 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     state = fresh_state(Recipe())
     load_checkpoint(state, options.checkpoint)
-    ship(state, read_patches(options.patches), read_teacher(options.teacher), scene=options.scene, out=options.out)
+    temperature, table = judged(
+        rounded(state.average),
+        read_teacher(options.teacher),
+        read_patches(options.patches),
+        scene=options.scene,
+        cache=options.checkpoint.parent,
+    )
+    write_model(state.average, state.step, temperature, table, out=options.out)
     return 0
 
 
