@@ -74,7 +74,7 @@ def test_it_equals_the_plain_composite_at_any_dilation(five_days: Written, dilat
     assert_equals_plain(composite_on(GROUND, five_days, method), GROUND, five_days, method)
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(st.permutations(range(7)), st.integers(1, 5))
 def test_order_and_threads_change_nothing(five_days: Written, order: list[int], threads: int) -> None:
     expected = composite_on(GROUND, five_days)

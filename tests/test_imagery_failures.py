@@ -13,11 +13,12 @@ import rasterio
 from lczmap.imagery import access, stack
 from lczmap.imagery.access import RasterAccess
 from lczmap.imagery.items import assets_of
+from lczmap.imagery.source import StacImagery
 from lczmap.imagery.stack import FrozenItem, clear_composite
 from lczmap.things.composite import Composite
 from lczmap.words.errors import BrokenAssetError, SourceUnreachableError, UsageError
 from lczmap.words.spec import CompositeMethod
-from tests.imagery_scenes import GROUND, Written, metadata, rough, source, written
+from tests.imagery_scenes import GROUND, Written, metadata, rough, rules, source, written
 from tests.web import Answer, Request, a_file, serving
 
 METHOD = CompositeMethod()
@@ -170,6 +171,19 @@ def test_a_signature_that_ran_out_is_renewed_and_never_told(found: Written) -> N
         with pytest.raises(BrokenAssetError) as caught:
             read_all(found, items, replace(HASTY, signer=Stamp(), tries=1))
     assert "sig=" not in str(caught.value)
+
+
+def test_an_item_that_lost_its_classification_is_named(found: Written) -> None:
+    items = [found.items[0], found.items[1].replace('"SCL"', '"AOT"')]
+    with pytest.raises(BrokenAssetError, match="SCL") as caught:
+        found.imagery.composite(GROUND, found.scenes, items, METHOD)
+    assert caught.value.item_id == found.scenes[1].id
+
+
+def test_a_signing_source_reads_what_needs_no_signature(found: Written) -> None:
+    imagery = StacImagery(rules(signing="planetary-computer"), str(found.root), threads=2)
+    composite = imagery.composite(GROUND, found.scenes, found.items, METHOD)
+    np.testing.assert_array_equal(composite.reflectance, read_all(found).reflectance)
 
 
 def test_s3_without_keys_says_which(found: Written, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ from lczmap.things.composite import (
     look_of,
 )
 from lczmap.words.bands import BAND_NAMES
-from lczmap.words.errors import SpecError
+from lczmap.words.errors import BrokenAssetError, SpecError
 from lczmap.words.grid import PixelGrid
 from lczmap.words.scene import Scene, overlap_order
 from lczmap.words.spec import CompositeMethod
@@ -52,6 +52,19 @@ class FrozenItem:
     """The frozen facts."""
     assets: Mapping[str, Asset]
     """Its files by `B02` to `B12` and `SCL`."""
+
+    def asset(self, name: str) -> Asset:
+        """One of its files.
+
+        Raises:
+            BrokenAssetError: the item has lost it since it was frozen.
+        """
+        if name not in self.assets:
+            raise BrokenAssetError(
+                f"Item {self.scene.id} has no asset {name} any more; expected the item as it was planned.",
+                item_id=self.scene.id,
+            )
+        return self.assets[name]
 
 
 def clear_composite(
@@ -109,7 +122,7 @@ def stack_of(grid: PixelGrid, items: Sequence[FrozenItem], names: Sequence[str],
         names: asset keys; the classification is never interpolated.
         access: how rasters are opened.
     """
-    assets = [{name: entry.assets[name] for name in names} for entry in items]
+    assets = [{name: entry.asset(name) for name in names} for entry in items]
     plain = [
         {
             "id": entry.scene.id,
