@@ -181,6 +181,7 @@ def carry_out(frozen: Plan, site: Site, *, tell: Listener = nobody, manner: Mann
     """
     chosen = manner or Manner()
     check_writable(site.out)
+    assemble.store(site).sweep()
     live = assemble.parts(frozen, site)
     if chosen.fresh:
         live = replace(live, store=assemble.forgetful(live.store))

@@ -70,7 +70,8 @@ def seen(grid: PixelGrid, scene: Scene, item: str, method: CompositeMethod, read
             height=grid.height + 2 * reach,
         )
         scl = np.nan_to_num(read(assets["SCL"]["href"], wide, False))
-        veiled = np.isin(scl, method.scl_dropped)
+        bad |= (scl == 0)[reach : reach + grid.height, reach : reach + grid.width]
+        veiled = np.isin(scl, [code for code in method.scl_dropped if code])
         for down in range(2 * reach + 1):
             for across in range(2 * reach + 1):
                 bad |= veiled[down : down + grid.height, across : across + grid.width]

@@ -29,8 +29,11 @@ def mapped(demo: SimulatedCity, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def words(demo: SimulatedCity, out: Path, *more: str) -> list[str]:
+    """Map the middle of the city: some cells on both sides of the border between its two tiles."""
+    east, north = (demo.box.west + demo.box.east) / 2, (demo.box.south + demo.box.north) / 2
+    middle = f"{east - 0.02},{north - 0.012},{east + 0.02},{north + 0.012}"
     return [
-        *("city", "--aoi", demo.box.text, "--name", "bay", "--date", demo.period),
+        *("city", "--aoi", middle, "--name", "bay", "--date", demo.period),
         *("--source", str(demo.catalogue), "--out", str(out), "-q", *more),
     ]
 
@@ -43,7 +46,7 @@ def classes(out: Path, name: str = "bay_2023-H1_lcz.tif") -> np.ndarray:
 
 def test_the_city_is_mapped_and_every_class_raster_agrees(mapped: Path, demo: SimulatedCity) -> None:
     codes = classes(mapped)
-    assert (codes > 0).sum() >= 400
+    assert (codes > 0).sum() >= 80
     cube = xr.open_zarr(next(mapped.rglob("*_lcz.zarr")), decode_coords="all", mask_and_scale=False)
     np.testing.assert_array_equal(cube["lcz"].to_numpy(), codes)
     with rasterio.open(next(mapped.rglob("*_probabilities.tif"))) as file:
@@ -64,8 +67,8 @@ def test_the_map_holds_the_records_of_its_tiles(mapped: Path) -> None:
         grid = tile.tile.posts(320)
         for row, column in np.argwhere(tile.area.wanted)[::17]:
             x, y = grid.west + (column + 0.5) * 320, grid.north - (row + 0.5) * 320
-            there = tuple(int(index) for index in ~to_metres * (x, y))
-            assert raster[there[1], there[0]] == record.lcz[row, column]
+            there = int((to_metres.f - y) // 320), int((x - to_metres.c) // 320)
+            assert raster[there] == record.lcz[row, column]
 
 
 def test_a_rerun_computes_and_writes_nothing(mapped: Path, demo: SimulatedCity) -> None:

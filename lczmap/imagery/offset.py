@@ -13,7 +13,8 @@ below about 900 (reflectance -0.01) but noise. Hence, on a coarse overview of a 
 - else (snow, desert, full cloud: no dark surface in some band) the pixels do not tell and metadata is assumed.
 
 Of 690 real sets of patches (one place and date each) with the offset off, 688 are told rightly and two, all cloud and
-sand desert, not at all; with 1000 added, none is told wrongly, and where water or woods are in view it is told.
+sand desert, not at all. With 1000 added none is told wrongly, but 481 are not told: such small sets seldom hold a dark
+surface in every band, which a whole scene mostly does.
 """
 
 from collections.abc import Mapping, Sequence

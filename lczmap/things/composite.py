@@ -66,7 +66,9 @@ class Look:
 
 
 def clear_of_scl(scl: NDArray[np.uint8], dropped: tuple[int, ...], dilation_pixels: int) -> NDArray[np.bool_]:
-    """Where a look sees the ground, what does not having grown by a square of some pixels.
+    """Where a look sees the ground, what hides it having grown by a square of some pixels.
+
+    Class 0 (no data) does not grow: the edge of an image hides nothing beside it.
 
     Args:
         scl: (rows + 2 d, columns + 2 d) scene classification with a margin of `dilation_pixels` (d) all round, so
@@ -77,9 +79,12 @@ def clear_of_scl(scl: NDArray[np.uint8], dropped: tuple[int, ...], dilation_pixe
     Returns:
         (rows, columns) mask, True where clear.
     """
-    table = np.zeros(256, np.bool_)
-    table[list(dropped)] = True
-    return ~_any_within(_any_within(table[scl], dilation_pixels).T, dilation_pixels).T
+    hiding, absent = np.zeros((2, 256), np.bool_)
+    hiding[[code for code in dropped if code]] = True
+    absent[0] = 0 in dropped
+    inner = slice(dilation_pixels, -dilation_pixels or None)
+    veiled = _any_within(_any_within(hiding[scl], dilation_pixels).T, dilation_pixels).T
+    return ~(veiled | absent[scl[inner, inner]])
 
 
 def _any_within(veiled: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
