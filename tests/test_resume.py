@@ -43,6 +43,12 @@ def start(catalogue: Path, out: Path, area: str) -> subprocess.Popen[bytes]:
     )
 
 
+def finish(child: subprocess.Popen[bytes]) -> int:
+    """Wait for a run; its exit status."""
+    child.communicate()
+    return child.returncode
+
+
 def rasters(out: Path) -> dict[str, bytes]:
     found = {}
     for path in sorted((out / "here" / "2024-06").glob("*.tif")):
@@ -55,15 +61,14 @@ def records(out: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in (out / ".lczmap").glob("*/*") if not path.name.startswith(".")}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_at_random_moments_and_run_again_is_the_same_map(seed: int, catalogue: Path, tmp_path: Path) -> None:
+def test_killed_at_random_moments_and_run_again_is_the_same_map(catalogue: Path, tmp_path: Path) -> None:
     began = time.monotonic()
-    assert start(catalogue, tmp_path / "undisturbed", BOX).wait() == 0
+    assert finish(start(catalogue, tmp_path / "undisturbed", BOX)) == 0
     whole = time.monotonic() - began
     expected = rasters(tmp_path / "undisturbed")
     assert "here_2024-06_lcz.tif" in expected
 
-    moments = random.Random(seed)
+    moments = random.Random(1)
     out = tmp_path / "killed"
     for _ in range(5):
         before = records(out)
@@ -73,7 +78,7 @@ def test_killed_at_random_moments_and_run_again_is_the_same_map(seed: int, catal
         child.communicate()
         after = records(out)
         assert {path: after[path] for path in before} == before, "a finished record was written again"
-    assert start(catalogue, out, BOX).wait() == 0
+    assert finish(start(catalogue, out, BOX)) == 0
     assert rasters(out) == expected
     assert len([path for path in records(out) if path.parent.name == "map"]) == 4
     assert not list((out / ".lczmap").rglob("*.tmp")), "a killed run's half-written files were not swept"
@@ -95,7 +100,7 @@ def test_a_polite_signal_ends_with_its_status(
 
 def test_two_processes_share_one_store_without_a_lock(catalogue: Path, tmp_path: Path) -> None:
     children = [start(catalogue, tmp_path, BOX) for _ in range(2)]
-    assert [child.wait() for child in children] == [0, 0]
+    assert [finish(child) for child in children] == [0, 0]
     alone = tmp_path / "alone"
-    assert start(catalogue, alone, BOX).wait() == 0
+    assert finish(start(catalogue, alone, BOX)) == 0
     assert rasters(tmp_path) == rasters(alone)
