@@ -6,6 +6,7 @@ the one that `lczmap city` makes. From a checkout: `python -m flows.city Hangzho
 
 import sys
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 
 import click
@@ -17,7 +18,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from lczmap import run
 from lczmap.cli.options import Asked
-from lczmap.words.errors import BrokenAssetError, LczmapError, NoImageryError
+from lczmap.words.errors import LczmapError
 from lczmap.words.site import Site
 
 RETRY_AFTER = (10, 60, 300)
@@ -92,13 +93,8 @@ def map_city(  # noqa: PLR0913 - one parameter a field of the form that Prefect 
         period=period,
         source=source,
         posting=str(posting),
-        name=None,
-        zone=None,
-        spec_file=None,
         device=device,
-        threads=None,
         yes=True,
-        as_json=False,
     )
     site = asked.site(asked.spec(), Path(out))
     key = plan_city(asked, site)
@@ -121,21 +117,16 @@ def failure(mapped: PrefectFuture[str]) -> LczmapError | None:
 
 
 def left_out(plan_key: str, errors: Sequence[LczmapError], site: Site) -> str:
-    """Keep the plan without the items that could not be read, as `lczmap.run.map_tiles` does; return its key.
+    """Keep the plan without the items that could not be read; return its key.
 
     Raises:
         LczmapError: one of the errors, where it is of another kind or leaves a tile without any item.
     """
-    plan = run.load_plan(plan_key, site)
-    for error in errors:
-        if not isinstance(error, BrokenAssetError) or not error.item_id:
-            raise error
-        if error.item_id in plan.scenes:
-            try:
-                plan = plan.without(error.item_id, str(error))
-            except NoImageryError:
-                raise error from None
-    return run.save_plan(plan, site)
+    before = run.load_plan(plan_key, site)
+    after = reduce(run.left_out, errors, before)
+    if after == before:  # the blamed items are not in the plan: another try would end the same way
+        raise errors[0]
+    return run.save_plan(after, site)
 
 
 @click.command()

@@ -54,6 +54,20 @@ class Mapped:
     """Time by stage. Observing runs beside interpreting, so the stages may add up to more than the whole."""
 
 
+def left_out(frozen: Plan, error: LczmapError) -> Plan:
+    """The plan without the item that an error blames.
+
+    Raises:
+        LczmapError: the error itself, where it blames no item or a tile would be left without any.
+    """
+    if not isinstance(error, BrokenAssetError) or not error.item_id:
+        raise error
+    try:
+        return frozen.without(error.item_id, str(error))
+    except NoImageryError:
+        raise error from None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manner:
     """How a run treats what is stored, and how it cuts the product; in no key of a tile."""
@@ -134,14 +148,11 @@ def map_tiles(frozen: Plan, parts: Parts, *, tell: Listener = nobody) -> Mapped:
                 text = f"tile {tile.tile.name}: {tile.area.count} cells from {len(tile.scene_ids)} scenes"
                 tell(Event(stage="interpret", text=text, done=done, total=len(frozen.tiles)))
         except BrokenAssetError as error:
-            if not error.item_id:
+            if error.item_id not in frozen.scenes:
                 raise
+            frozen = left_out(frozen, error)
             log.warning("%s It is left out and the run goes on.", error)
             tell(Event(stage="observe", text=f"leaving out {error.item_id}: {error}"))
-            try:
-                frozen = frozen.without(error.item_id, str(error))
-            except NoImageryError:
-                raise error from None
         else:
             keys = {entry.tile.name: map_key(frozen, entry) for entry in frozen.tiles}
             return Mapped(plan=frozen, keys=keys, computed=computed, seconds=dict(seconds))

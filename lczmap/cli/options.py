@@ -56,29 +56,29 @@ def run_options(command: Command) -> Command:
 class Asked:
     """The shared options as they were typed; None where an option was not given."""
 
-    city: str | None
+    city: str | None = None
     """Name of a city."""
-    aoi: str | None
+    aoi: str | None = None
     """Vector file or box."""
-    period: str | None
+    period: str | None = None
     """Period as text."""
-    source: str | None
+    source: str | None = None
     """Imagery source as text."""
-    posting: str | None
+    posting: str | None = None
     """Posting as text."""
-    name: str | None
+    name: str | None = None
     """Name of the place in files."""
-    zone: str | None
+    zone: str | None = None
     """UTM zone as text."""
-    spec_file: Path | None
+    spec_file: Path | None = None
     """File with further settings."""
-    device: str
+    device: str = "auto"
     """Where models run."""
-    threads: int | None
+    threads: int | None = None
     """Threads."""
-    yes: bool
+    yes: bool = False
     """Whether a large run is confirmed."""
-    as_json: bool
+    as_json: bool = False
     """Whether to speak JSON."""
 
     def place(self) -> Place:

@@ -90,9 +90,13 @@ class Plan:
     def without(self, scene_id: str, reason: str) -> "Plan":
         """The plan that remains when one item turns out to be unreadable: it leaves every tile.
 
+        A plan that does not hold the item is left as it is.
+
         Raises:
             NoImageryError: where a tile would be left without any scene.
         """
+        if scene_id not in self.scenes:
+            return self
         tiles = tuple(
             replace(entry, scene_ids=tuple(other for other in entry.scene_ids if other != scene_id))
             for entry in self.tiles
