@@ -24,7 +24,7 @@ from lczmap.store.product import Product, ProductRequest
 from lczmap.store.publish import write_product
 from lczmap.things.observation import Observation
 from lczmap.words.errors import BrokenAssetError, LczmapError, NoImageryError
-from lczmap.words.event import Event, Listener, Stage, nobody
+from lczmap.words.event import Event, Listener, Stage, counted, nobody
 from lczmap.words.grid import HALO_METRES, Tile
 from lczmap.words.manifest import manifest_of, plan_of
 from lczmap.words.period import parse_period
@@ -119,7 +119,7 @@ def replay(frozen: Plan, site: Site, *, tell: Listener = nobody) -> Plan:
     Raises:
         SourceError: an item is gone or was changed since.
     """
-    tell(Event(stage="search", text=f"fetching the {len(frozen.scenes)} items of the manifest"))
+    tell(Event(stage="search", text=f"fetching {counted(len(frozen.scenes), 'item')} of the manifest"))
     imagery = assemble.imagery(frozen.spec, site)
     entries = imagery.fetch(tuple(frozen.scenes))
     for entry in entries:
@@ -145,7 +145,7 @@ def map_tiles(frozen: Plan, parts: Parts, *, tell: Listener = nobody) -> Mapped:
             todo = [entry for entry in frozen.tiles if not parts.store.has("map", map_key(frozen, entry))]
             for done, tile in enumerate(_ahead(todo, frozen, parts, seconds), len(frozen.tiles) - len(todo) + 1):
                 computed += 1
-                text = f"tile {tile.tile.name}: {tile.area.count} cells from {len(tile.scene_ids)} scenes"
+                text = f"tile {tile.tile.name}: {counted(tile.area.count, 'cell')} from {counted(len(tile.scene_ids), 'scene')}"
                 tell(Event(stage="interpret", text=text, done=done, total=len(frozen.tiles)))
         except BrokenAssetError as error:
             if error.item_id not in frozen.scenes:

@@ -9,6 +9,7 @@ import click
 from lczmap.cli.options import Asked, Shared, confirm_size, run_options
 from lczmap.cli.speak import Voice
 from lczmap.words.errors import SpecError, UsageError
+from lczmap.words.event import counted
 from lczmap.words.place import Place, TileArea, cover
 from lczmap.words.plan import Plan
 from lczmap.words.quality import MEANINGS
@@ -68,7 +69,7 @@ def state(place: Place, spec: RunSpec, areas: tuple[TileArea, ...], voice: Voice
     provisional = spec.period.provisional(date.today())  # noqa: DTZ011 - the user's day
     voice.say(
         f"{place.name}: {box.west:.3f} to {box.east:.3f} E, {box.south:.3f} to {box.north:.3f} N, UTM zone "
-        f"{zone_label(place.epsg)} (EPSG:{place.epsg}), {len(areas)} tiles, {cells:,} cells at {spec.posting} m"
+        f"{zone_label(place.epsg)} (EPSG:{place.epsg}), {counted(len(areas), 'tile')}, {counted(cells, 'cell')} at {spec.posting} m"
     )
     if place.extent_note:
         voice.say(f"Extent: {place.extent_note}")

@@ -9,6 +9,7 @@ from lczmap.cli.city import state
 from lczmap.cli.options import Asked, Shared, run_options
 from lczmap.cli.speak import Voice
 from lczmap.words.estimate import Estimate, estimate
+from lczmap.words.event import counted
 from lczmap.words.manifest import manifest_of
 from lczmap.words.place import cover
 from lczmap.words.plan import Plan
@@ -47,8 +48,8 @@ def _tell(frozen: Plan, reckoned: Estimate, voice: Voice) -> None:
     """The estimate for people and for machines."""
     days = sorted({scene.solar_day for scene in frozen.scenes.values()})
     unmasked = sum(not scene.has_scl for scene in frozen.scenes.values())
-    voice.say(f"Cells      {reckoned.cells:,} in {reckoned.tiles} tiles")
-    voice.say(f"Scenes     {reckoned.scenes} items of {len(days)} days, {days[0]} to {days[-1]}")
+    voice.say(f"Cells      {reckoned.cells:,} in {counted(reckoned.tiles, 'tile')}")
+    voice.say(f"Scenes     {counted(reckoned.scenes, 'item')} of {counted(len(days), 'day')}, {days[0]} to {days[-1]}")
     if unmasked:
         voice.say(f"           {unmasked} of them without SCL: used unmasked and flagged")
     for entry in frozen.skipped[:5]:

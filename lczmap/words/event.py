@@ -32,3 +32,8 @@ Listener = Callable[[Event], None]
 
 def nobody(event: Event) -> None:
     """Hear nothing."""
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where there is not exactly one: `1 tile`, `1,600 cells`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
