@@ -145,7 +145,8 @@ def map_tiles(frozen: Plan, parts: Parts, *, tell: Listener = nobody) -> Mapped:
             todo = [entry for entry in frozen.tiles if not parts.store.has("map", map_key(frozen, entry))]
             for done, tile in enumerate(_ahead(todo, frozen, parts, seconds), len(frozen.tiles) - len(todo) + 1):
                 computed += 1
-                text = f"tile {tile.tile.name}: {counted(tile.area.count, 'cell')} from {counted(len(tile.scene_ids), 'scene')}"
+                cells, scenes = counted(tile.area.count, "cell"), counted(len(tile.scene_ids), "scene")
+                text = f"tile {tile.tile.name}: {cells} from {scenes}"
                 tell(Event(stage="interpret", text=text, done=done, total=len(frozen.tiles)))
         except BrokenAssetError as error:
             if error.item_id not in frozen.scenes:

@@ -69,7 +69,8 @@ def state(place: Place, spec: RunSpec, areas: tuple[TileArea, ...], voice: Voice
     provisional = spec.period.provisional(date.today())  # noqa: DTZ011 - the user's day
     voice.say(
         f"{place.name}: {box.west:.3f} to {box.east:.3f} E, {box.south:.3f} to {box.north:.3f} N, UTM zone "
-        f"{zone_label(place.epsg)} (EPSG:{place.epsg}), {counted(len(areas), 'tile')}, {counted(cells, 'cell')} at {spec.posting} m"
+        f"{zone_label(place.epsg)} (EPSG:{place.epsg}), {counted(len(areas), 'tile')}, {counted(cells, 'cell')} "
+        f"at {spec.posting} m"
     )
     if place.extent_note:
         voice.say(f"Extent: {place.extent_note}")
