@@ -151,3 +151,16 @@ def test_berlin_at_100_m_is_partial(shared_data: Path, tmp_path: Path) -> None:
     assert (wanted & (codes == 0)).sum() == 19
     assert (wanted & ((quality & Quality.GAPS_FILLED) > 0)).sum() == 172
     assert berlin(shared_data, tmp_path, "--posting", "100", "--allow-gaps") == 0
+
+
+def test_threads_change_no_composite_and_no_class(mapped: Path, demo: SimulatedCity, tmp_path: Path) -> None:
+    assert status_of(words(demo, tmp_path, "--threads", "1")) == 0
+    for seen in (mapped / ".lczmap" / "observation").iterdir():
+        assert (tmp_path / ".lczmap" / "observation" / seen.name).read_bytes() == seen.read_bytes()
+    one, many = FileStore(tmp_path / ".lczmap"), FileStore(mapped / ".lczmap")
+    for path in (mapped / ".lczmap" / "map").iterdir():
+        first, second = map_of(one.read("map", path.name)), map_of(many.read("map", path.name))
+        close = second.margin.astype(int) <= 1  # a lead of up to 0.006: sums in another order may turn it
+        np.testing.assert_array_equal(first.lcz[~close], second.lcz[~close])
+        apart = np.abs(first.probabilities.astype(int) - second.probabilities.astype(int))
+        assert apart.max() <= 1, "more than rounding of the last byte"
