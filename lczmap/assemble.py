@@ -42,9 +42,16 @@ def parts(plan: Plan, site: Site) -> Parts:
     """The live parts that carry out a plan.
 
     Raises:
-        ModelCardError: a model does not fit its role.
+        ModelCardError: a model does not fit its role, or is not the one that the plan froze.
         WeightsError: a weights file is missing or altered.
     """
+    here = model_files(plan.spec)
+    if here != plan.models:
+        froze, has = (", ".join(f"{model.name} {model.sha256[:12]}" for model in each) for each in (plan.models, here))
+        raise ModelCardError(
+            f"The plan was made with the model {froze} and this lczmap has {has}; replay it with the version that "
+            "made it, or plan anew without --from."
+        )
     return Parts(imagery=imagery(plan.spec, site), sentinel=sentinel(plan.spec, site), store=store(site))
 
 
@@ -95,7 +102,7 @@ def model_files(spec: RunSpec) -> tuple[ModelFile, ...]:
             "the VHR stream is not there yet, leave both out."
         )
     card = sentinel_card(spec)
-    return (ModelFile(role=card.role, name=card.name, sha256=card.sha256),)
+    return (ModelFile(role=card.role, name=card.name, sha256=card.sha256, temperature=card.temperature),)
 
 
 def measured_rate(spec: RunSpec, site: Site) -> float:
@@ -111,7 +118,7 @@ def measured_rate(spec: RunSpec, site: Site) -> float:
 def changed_item(was: Scene, found: Scene) -> BrokenAssetError:
     """The error for an item that is no longer the one a manifest froze."""
     return BrokenAssetError(
-        f"Item {was.id} was reprocessed since the manifest was made (updated {was.updated or '-'}, baseline "
+        f"Item {was.id} was changed since the manifest was made (updated {was.updated or '-'}, baseline "
         f"{was.baseline or '-'}; now {found.updated or '-'}, {found.baseline or '-'}); plan anew without --from.",
         item_id=was.id,
     )

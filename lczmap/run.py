@@ -23,7 +23,7 @@ from lczmap.store.disk import check_writable
 from lczmap.store.product import Product, ProductRequest
 from lczmap.store.publish import write_product
 from lczmap.things.observation import Observation
-from lczmap.words.errors import BrokenAssetError, LczmapError, NoImageryError
+from lczmap.words.errors import BrokenAssetError, LczmapError, NoImageryError, SpecError
 from lczmap.words.event import Event, Listener, Stage, counted, nobody
 from lczmap.words.grid import HALO_METRES, Tile
 from lczmap.words.manifest import manifest_of, plan_of
@@ -117,14 +117,21 @@ def replay(frozen: Plan, site: Site, *, tell: Listener = nobody) -> Plan:
     """Make a plan read from a manifest ready to run: fetch its items and check that they are the same.
 
     Raises:
+        SpecError: the source is read by other rules than the manifest's.
         SourceError: an item is gone or was changed since.
     """
     tell(Event(stage="search", text=f"fetching {counted(len(frozen.scenes), 'item')} of the manifest"))
     imagery = assemble.imagery(frozen.spec, site)
+    if imagery.rules.digest_fields != frozen.source.digest_fields:
+        raise SpecError(
+            f"The manifest reads {frozen.source.title} by other rules than this lczmap does; replay it with the "
+            "version that made it, or plan anew without --from."
+        )
     entries = imagery.fetch(tuple(frozen.scenes))
     for entry in entries:
         was = frozen.scenes[entry.scene.id]
-        if (entry.scene.updated, entry.scene.baseline) != (was.updated, was.baseline):
+        settled = replace(entry.scene, offset_dn=was.offset_dn, offset_assumed=was.offset_assumed)
+        if settled.address != was.address:
             raise assemble.changed_item(was, entry.scene)
     return replace(frozen, items={entry.scene.id: entry.item for entry in entries})
 

@@ -4,21 +4,23 @@ import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lczmap import catalog, run
+from lczmap import assemble, catalog, run
 from lczmap.pipeline import Parts, interpret, observe
 from lczmap.testing.fakes import GroundImagery, HashClassifier, MemoryStore, fake_card, ground
 from lczmap.things.maps import TileMap, map_of
 from lczmap.things.record import Record, RecordKind
-from lczmap.words.errors import BrokenAssetError, NoImageryError
+from lczmap.words.errors import BrokenAssetError, ModelCardError, NoImageryError, SpecError
 from lczmap.words.grid import POSTINGS, PixelGrid, Posting, Tile, posts_across
 from lczmap.words.period import parse_period
 from lczmap.words.plan import ModelFile, Plan, map_key, observation_key
+from lczmap.words.site import Site
 from lczmap.words.spec import CompositeMethod
 from tests.plans import EAST, WEST, border_posts, plan_of_tiles, scene
 
@@ -182,8 +184,16 @@ CHANGES: dict[str, Callable[[Plan], Plan]] = {
     "precision": lambda it: replace(it, spec=replace(it.spec, precision="bfloat16")),
     "weight": lambda it: replace(it, spec=replace(it.spec, sentinel_weight=0.5)),
     "model": lambda it: replace(it, models=(ModelFile(role="sentinel", name="fake", sha256="1" * 64),)),
+    "temperature": lambda it: replace(it, models=tuple(replace(model, temperature=2.0) for model in it.models)),
     "reprocessed": lambda it: replace(it, scenes={key: replace(each, updated="x") for key, each in it.scenes.items()}),
     "offset": lambda it: replace(it, scenes={key: replace(each, offset_dn=-1000) for key, each in it.scenes.items()}),
+    "classification": lambda it: replace(
+        it, scenes={key: replace(each, has_scl=False) for key, each in it.scenes.items()}
+    ),
+    "day's mosaic": lambda it: replace(
+        it, scenes={key: replace(each, solar_day=date(2024, 7, 2)) for key, each in it.scenes.items()}
+    ),
+    "zone": lambda it: replace(it, scenes={key: replace(each, epsg=32632) for key, each in it.scenes.items()}),
     "mask": lambda it: replace(it, spec=replace(it.spec, composite=CompositeMethod(dilation_metres=20))),
     "source": lambda it: replace(it, source=replace(it.source, offset_rule="none")),
 }
@@ -201,7 +211,9 @@ def test_what_changes_pixels_changes_the_map_key(name: str) -> None:
     after = CHANGES[name](before)
     assert map_key(after, after.tiles[0]) != map_key(before, before.tiles[0])
     observed_anew = observation_key(after, after.tiles[0]) != observation_key(before, before.tiles[0])
-    assert observed_anew == (name in {"reprocessed", "offset", "mask", "source"})
+    assert observed_anew == (
+        name in {"reprocessed", "offset", "classification", "day's mosaic", "zone", "mask", "source"}
+    )
 
 
 @pytest.mark.parametrize("name", SAME)
@@ -209,3 +221,19 @@ def test_what_changes_no_pixel_changes_no_key(name: str) -> None:
     before = plan_of_tiles(320, {WEST: [(0, 0)]}, [scene()])
     after = SAME[name](before)
     assert map_key(after, after.tiles[0]) == map_key(before, before.tiles[0])
+
+
+def test_a_plan_is_carried_out_with_its_own_weights_or_not_at_all(tmp_path: Path) -> None:
+    """Other weights under the same name would enter their map under the key of the old ones."""
+    frozen = plan_of_tiles(320, {WEST: [(0, 0)]}, [scene()])
+    with pytest.raises(ModelCardError, match="plan was made with"):
+        assemble.parts(frozen, Site(out=tmp_path))
+    own = replace(frozen, models=assemble.model_files(frozen.spec))
+    assert assemble.parts(own, Site(out=tmp_path)).sentinel.card.sha256 == own.models[0].sha256
+
+
+def test_a_plan_is_replayed_by_its_own_rules_or_not_at_all(tmp_path: Path) -> None:
+    frozen = plan_of_tiles(320, {WEST: [(0, 0)]}, [scene()])
+    other = replace(frozen, source=replace(frozen.source, offset_rule="none"))
+    with pytest.raises(SpecError, match="rules"):
+        run.replay(other, Site(out=tmp_path))

@@ -32,6 +32,8 @@ class ModelFile:
     """Name of the model's card."""
     sha256: str
     """Digest of the weights file."""
+    temperature: float = 1.0
+    """What the card divides the logits by; it is no part of the weights, yet changes every probability."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +150,7 @@ def map_key(plan: Plan, tile: TilePlan) -> str:
             "posting": spec.posting,
             "wanted": tile.area.digest,
             "segmenter": spec.segmenter,
-            "models": sorted([model.role, model.name, model.sha256] for model in plan.models),
+            "models": sorted([model.role, model.name, model.sha256, model.temperature] for model in plan.models),
             "precision": spec.precision,
             "weight": spec.sentinel_weight,
         }

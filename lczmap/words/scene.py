@@ -38,9 +38,18 @@ class Scene:
     """Whether `offset_dn` rests on metadata alone, because the pixels did not tell."""
 
     @property
-    def address(self) -> tuple[str, str, str, int, bool]:
-        """The part of the scene that enters an observation key."""
-        return self.id, self.updated, self.baseline, self.offset_dn, self.offset_assumed
+    def address(self) -> tuple[str, str, str, str, int, bool, int, bool]:
+        """The part of the scene that enters an observation key: whatever changes how its pixels are laid."""
+        return (
+            self.id,
+            self.updated,
+            self.baseline,
+            self.solar_day.isoformat(),
+            self.epsg,
+            self.has_scl,
+            self.offset_dn,
+            self.offset_assumed,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
