@@ -124,6 +124,10 @@ def with_value(key: str, value: object) -> Change:
     return lambda body: body.update({key: value})
 
 
+def with_property(key: str, value: object) -> Change:
+    return lambda body: body["properties"].update({key: value})  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -137,6 +141,10 @@ def with_value(key: str, value: object) -> Change:
         (with_value("geometry", {"type": "Polygon", "coordinates": "round"}), "malformed"),
         (with_value("geometry", {"type": "Polygon", "coordinates": [[[1, 2]]]}), "malformed"),
         (with_value("assets", [1, 2]), "no asset for B02"),
+        (with_value("id", "S2B_50RQU_20230301_0_L1C"), "level 1C"),
+        (with_value("id", "S2B_MSIL1C_20230301T023551_N0509_R089_T50RQU_20230301T050000"), "level 1C"),
+        (with_property("s2:product_type", "S2MSI1C"), "level 1C"),
+        (with_property("processing:level", "L1C"), "level 1C"),
     ],
 )
 def test_items_that_cannot_be_used_say_why(body: dict[str, object], change: Change, reason: str) -> None:
@@ -144,6 +152,14 @@ def test_items_that_cannot_be_used_say_why(body: dict[str, object], change: Chan
     skipped = frozen(body)
     assert isinstance(skipped, Skipped)
     assert reason in skipped.reason
+
+
+def test_an_item_without_id_is_named_by_the_end_of_its_address(body: dict[str, object]) -> None:
+    del body["id"]
+    for href in ("/home/me/data/item.json", "https://host/items/item.json?sig=secret"):
+        skipped = freeze(RawItem(body=body, href=href), rules(), lambda _asset: None)
+        assert isinstance(skipped, Skipped)
+        assert skipped.id == "item.json"
 
 
 def test_an_item_without_geometry_lies_in_its_box(body: dict[str, object]) -> None:

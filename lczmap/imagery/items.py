@@ -32,6 +32,7 @@ SCL = "SCL"
 """Asset key of the scene classification in frozen items."""
 
 _MGRS = re.compile(r"(?:^|[^0-9A-Z])T?(\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V])(?![0-9A-Z])")
+_LEVEL_1_IN_ID = re.compile(r"(?:^|_)(?:MSI)?L1C(?:_|$)")
 _BASELINE_IN_ID = re.compile(r"_N(\d{2})(\d{2})_")
 _KEPT = ("datetime", "updated", "created", "eo:cloud_cover", "earthsearch:boa_offset_applied", "s2:processing_baseline")
 
@@ -62,7 +63,8 @@ def freeze(raw: RawItem, rules: SourceRules, zone_of_pixels: ZoneOfPixels) -> Sc
         rules: how the source's items are read.
         zone_of_pixels: asked only where the item does not say its zone.
     """
-    name = str(raw.body.get("id") or raw.href or "item without id")
+    # of an address only the last part: a local path or a signature does not belong into a manifest
+    name = str(raw.body.get("id") or raw.href.split("?")[0].rpartition("/")[2] or "item without id")
     try:
         return _frozen(raw, name, rules, zone_of_pixels)
     except (UnusableItemError, BrokenAssetError) as reason:
@@ -102,6 +104,8 @@ def _frozen(raw: RawItem, name: str, rules: SourceRules, zone_of_pixels: ZoneOfP
     if not raw.body.get("id"):
         raise UnusableItemError("it has no id")
     properties = _mapping(raw.body.get("properties"))
+    if _is_level_1(properties, name):
+        raise UnusableItemError("it is level 1C (top of atmosphere), not surface reflectance")
     keys = _asset_keys(_mapping(raw.body.get("assets")), rules)
     assets = {band: _asset(_mapping(_mapping(raw.body["assets"])[key]), raw.href) for band, key in keys.items()}
     footprint = _footprint(raw.body)
@@ -128,6 +132,12 @@ def _frozen(raw: RawItem, name: str, rules: SourceRules, zone_of_pixels: ZoneOfP
         offset_assumed=offset.assumed,
     )
     return SceneItem(scene=scene, footprint=footprint, item=_minimal(raw, properties, assets))
+
+
+def _is_level_1(properties: Json, name: str) -> bool:
+    """Whether an item says that it is L1C: its assets bear the same keys as those of L2A."""
+    stated = (properties.get("s2:product_type"), properties.get("product:type"), properties.get("processing:level"))
+    return any(text in {"S2MSI1C", "L1C", "L1"} for text in stated) or _LEVEL_1_IN_ID.search(name) is not None
 
 
 def _mapping(value: object) -> Json:
