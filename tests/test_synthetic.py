@@ -1,6 +1,7 @@
 """A simulated city is reproducible, true to its plan, and has the flaws of a real catalogue."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +65,13 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_another_city(tmp_path: 
     assert first == again
     assert first.keys() == other.keys()
     assert first["truth.tif"] != other["truth.tif"]
+    # same ids, so what else addresses a scene must differ: else one city's composites would pass for the other's
+    for item in (tmp_path / "first").glob("*/item.json"):
+        written = [
+            json.loads((tmp_path / name / item.parent.name / "item.json").read_text()) for name in ("first", "other")
+        ]
+        assert written[0]["id"] == written[1]["id"]
+        assert written[0]["properties"]["updated"] != written[1]["properties"]["updated"]
 
 
 def test_a_finished_city_is_found_again_and_no_draft_is_left(city: SimulatedCity) -> None:

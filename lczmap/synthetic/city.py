@@ -9,8 +9,8 @@ import os
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +25,13 @@ from lczmap.synthetic.landplan import LandPlan, cell_classes, draw_plan
 from lczmap.synthetic.noise import generator
 from lczmap.synthetic.render import Terrain, look, mix_terrain
 from lczmap.synthetic.sky import Sun, sun_at
-from lczmap.synthetic.stac import write_catalogue, write_scene
+from lczmap.synthetic.stac import SceneMetadata, write_catalogue, write_scene
 from lczmap.words.errors import OutputPathError
 from lczmap.words.grid import PIXEL_METRES, WINDOW_METRES, PixelGrid
 from lczmap.words.lcz import LCZ, NODATA
 from lczmap.words.place import LonLatBox
 
-SIMULATION_RECIPE = 1
+SIMULATION_RECIPE = 2
 """Rises whenever the same seed gives other bytes."""
 NAME = "Lattice Bay"
 """Name of the city."""
@@ -93,6 +93,7 @@ DESIGN = Design(
     ),
 )
 """The region of the demo: 32 x 22 cells and seven days."""
+_SECONDS_TOLD_APART = 10**9
 _MARGIN = 2 * WINDOW_METRES
 """Ground simulated around the area to map."""
 
@@ -174,9 +175,14 @@ def _write_overpass(folder: Path, design: Design, overpass: Overpass, terrain: T
     seen = look(terrain, overpass.taken, cover=overpass.cover, sun=sun, rng=rng)
     deliveries = deliver(overpass, seen, region=design.grid, granules=design.granules, sun=sun)
     return [
-        write_scene(folder, delivery.scene, reflectance=delivery.reflectance, scl=delivery.scl)
+        write_scene(folder, _of_seed(delivery.scene, seed), reflectance=delivery.reflectance, scl=delivery.scl)
         for delivery in deliveries
     ]
+
+
+def _of_seed(scene: SceneMetadata, seed: int) -> SceneMetadata:
+    """The scene as written in another second: scenes of two seeds share their ids, and must not share keys."""
+    return replace(scene, updated=(scene.updated or scene.taken) + timedelta(seconds=seed % _SECONDS_TOLD_APART))
 
 
 def _sun(taken: datetime, grid: PixelGrid) -> Sun:
