@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 
+import numpy as np
 import shapely
 from pyproj import Transformer
 
@@ -23,7 +24,7 @@ from lczmap.store.disk import check_writable
 from lczmap.store.product import Product, ProductRequest
 from lczmap.store.publish import write_product
 from lczmap.things.observation import Observation
-from lczmap.words.errors import BrokenAssetError, LczmapError, NoImageryError, SpecError
+from lczmap.words.errors import AreaError, BrokenAssetError, LczmapError, NoImageryError, SpecError
 from lczmap.words.event import Event, Listener, Stage, counted, nobody
 from lczmap.words.grid import HALO_METRES, Tile
 from lczmap.words.manifest import manifest_of, plan_of
@@ -84,6 +85,7 @@ def plan(place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody) ->
     Reads the catalogue and at most one coarse overview for each item; writes nothing.
 
     Raises:
+        AreaError: a tile of the place reaches across the antimeridian.
         NoImageryError: no item can be used.
         SourceError: the source failed.
     """
@@ -268,12 +270,22 @@ def publish_saved(key: str, site: Site) -> Product:
 
 
 def observed_box(tile: Tile) -> shapely.Polygon:
-    """A tile with its halo in longitude and latitude."""
+    """A tile with its halo in longitude and latitude.
+
+    Raises:
+        AreaError: it reaches across the antimeridian, though the area asked for may not.
+    """
     to_degrees = Transformer.from_crs(tile.epsg, 4326, always_xy=True)
     west, south, east, north = tile.bounds
     square = shapely.box(west - HALO_METRES, south - HALO_METRES, east + HALO_METRES, north + HALO_METRES)
     edges = shapely.get_coordinates(shapely.segmentize(square, 1000))
-    return shapely.Polygon(list(zip(*to_degrees.transform(edges[:, 0], edges[:, 1]), strict=True)))
+    lons, lats = to_degrees.transform(edges[:, 0], edges[:, 1])
+    if lons.max() - lons.min() > 180:
+        raise AreaError(
+            f"Tile {tile.name}, which the area touches, reaches across the antimeridian, which is not supported yet; "
+            "choose an area that keeps 13 km from 180 degrees."
+        )
+    return shapely.Polygon(np.column_stack([lons, lats]))
 
 
 def _around(boxes: Sequence[shapely.Polygon]) -> LonLatBox:
@@ -335,19 +347,23 @@ def _ahead(todo: Sequence[TilePlan], frozen: Plan, parts: Parts, seconds: Counte
         with _timed(seconds, "observe"):
             return observed(entry, frozen, parts)
 
-    with ThreadPoolExecutor(1, thread_name_prefix="observe") as reader:
+    reader = ThreadPoolExecutor(1, thread_name_prefix="observe")
+    patient = False
+    try:
         waiting: list[Future[Observation]] = [reader.submit(look, entry) for entry in todo[:1]]
-        try:
-            for index, entry in enumerate(todo):
-                seen = waiting.pop(0)
-                seen.exception()  # wait for it before the next is read: one ahead, never two
-                waiting.extend(reader.submit(look, following) for following in todo[index + 1 : index + 2])
-                with _timed(seconds, "interpret"):
-                    map_tile(entry, frozen, parts, look=seen.result)
-                yield entry
-        finally:
-            for later in waiting:
-                later.cancel()
+        for index, entry in enumerate(todo):
+            seen = waiting.pop(0)
+            seen.exception()  # wait for it before the next is read: one ahead, never two
+            waiting.extend(reader.submit(look, following) for following in todo[index + 1 : index + 2])
+            with _timed(seconds, "interpret"):
+                map_tile(entry, frozen, parts, look=seen.result)
+            yield entry
+        patient = True
+    except Exception:
+        patient = True  # the run may go on with other tiles: two readers at once would hold twice the memory
+        raise
+    finally:
+        reader.shutdown(wait=patient, cancel_futures=True)  # whoever interrupts is not kept waiting for a network
 
 
 @contextmanager

@@ -71,6 +71,7 @@ USAGE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "rubbish period": (("city", "Berlin", "--date", "last summer"), ("last summer",)),
     "pole": (("city", "--aoi", "10,86,20,88", *DATE), ("pole",)),
     "antimeridian": (("city", "--aoi", "179,-18,181,-17", *DATE), ("antimeridian",)),
+    "a tile across the antimeridian": (("city", "--aoi", "179.985,-1,179.999,-0.99", *DATE), ("antimeridian", "60S")),
     "outside its zone": (("city", "--aoi", "13.0,52.0,21.5,52.5", *DATE), ("zone",)),
     "zone far away": (("city", "Berlin", "--zone", "50N", *DATE), ("zone",)),
     "no zone": (("city", "Berlin", "--zone", "99Q", *DATE), ("99Q",)),

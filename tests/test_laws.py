@@ -1,6 +1,8 @@
 """The laws of a map: it is a function of a tile, however, whenever and in whatever order tiles are mapped."""
 
 import itertools
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -131,12 +133,39 @@ def test_killed_and_resumed_is_the_same_map_and_no_finished_tile_is_computed_aga
         try:
             mapped = run.map_tiles(frozen, live)
         except Killed:
+            for thread in threading.enumerate():  # a process that dies takes its reader with it
+                if thread.name.startswith("observe"):
+                    thread.join()
             continue
         assert mapped.computed == len(frozen.tiles) - len(standing)
         assert sum(classifier.sizes) == 2 * mapped.computed
         assert bytes_of(live, dict(mapped.keys)) == expected
         assert len(store.written) == len(set(store.written)), "a record was written twice"
         break
+
+
+def test_whoever_interrupts_is_not_kept_waiting_for_the_tile_that_is_read_ahead() -> None:
+    answered = threading.Event()
+
+    class Slow(GroundImagery):
+        def composite(self, grid, scenes, items, method):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+            if self.looked:
+                answered.wait(20)
+            return super().composite(grid, scenes, items, method)
+
+    class Interrupted(HashClassifier):
+        def probabilities(self, patches: np.ndarray) -> np.ndarray:
+            del patches
+            raise KeyboardInterrupt
+
+    frozen = plan_of_tiles(320, {WEST: [(0, 0)], EAST: [(0, 0)]}, [scene()])
+    live = replace(parts(Slow(rules=frozen.source)), sentinel=Interrupted(card=fake_card()))
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run.map_tiles(frozen, live)
+    waited = time.monotonic() - began
+    answered.set()
+    assert waited < 10
 
 
 def test_a_kept_observation_is_not_read_again() -> None:
