@@ -15,6 +15,8 @@ from lczmap.store.product import ITEM
 from lczmap.store.publish import product_in, write_product
 from lczmap.store.shelf import reserved, shelve, staging, sweep_staging, tidied
 from lczmap.store.stac import read_item
+from lczmap.testing.fakes import MemoryStore
+from lczmap.things.record import Record, RecordKind
 from lczmap.words.errors import BrokenRecordError, NoImageryError, OutputPathError, StoreFullError
 from tests.products import aoi_plan, made_up_map, request_of
 
@@ -41,6 +43,24 @@ def test_a_rerun_publishes_nothing(tmp_path: Path) -> None:
     assert not again.written
     assert before == after
     assert (first.files, first.areas, first.flagged) == (again.files, again.areas, again.flagged)
+
+
+def test_a_run_that_was_overtaken_leaves_the_equal_product_as_it_stands(tmp_path: Path) -> None:
+    rival = request_of(aoi_plan(320), tmp_path)
+
+    class Overtaken(MemoryStore):
+        """While its first record is read, another run publishes the same product."""
+
+        def read(self, kind: RecordKind, key: str) -> Record:
+            if not (rival.folder / ITEM).exists():
+                write_product(rival)
+            return super().read(kind, key)
+
+    late = write_product(request_of(aoi_plan(320), tmp_path, store=Overtaken()))
+    assert not late.written
+    assert late.files == product_in(rival.folder).files
+    assert not (rival.folder / ".editions").exists()
+    assert not leftovers(tmp_path)
 
 
 def test_the_item_is_the_last_file_written(tmp_path: Path) -> None:
