@@ -15,7 +15,7 @@ import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.io import DatasetWriter
 
-from lczmap.store.layers import Layer, Mosaic, Values, profile_of
+from lczmap.store.layers import Layer, Mosaic, profile_of
 from lczmap.store.style import class_side_file, class_tags, palette, quality_tags, raster_style
 from lczmap.things.probabilities import PROBABILITY_SCALE
 from lczmap.words.lcz import LCZ
@@ -108,13 +108,6 @@ def write_classes(codes: NDArray[np.uint8], mosaic: Mosaic, layer: Layer, path: 
     with rasterio.open(plain, "w", driver="GTiff", **profile_of(mosaic.extent.grid, layer)) as raster:
         raster.write(codes[None])
     _copy(plain, path, DRESS[layer.name], tags)
-
-
-def read_raster(path: Path) -> Values:
-    """All pixels of a raster, (bands, rows, columns)."""
-    with rasterio.open(path) as raster:
-        values: Values = raster.read()
-    return values
 
 
 def _copy(plain: Path, path: Path, dress: Dress, tags: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lczmap.store.disk import remove, sweep, write_whole
+from lczmap.store.disk import sweep, write_whole
 from lczmap.things.record import Number, Record, RecordKind
 from lczmap.words.errors import BrokenRecordError, StoreError
 
@@ -71,10 +71,6 @@ class FileStore:
             StoreError: the store failed otherwise.
         """
         write_whole(self._path(kind, key), _zipped(record))
-
-    def discard(self, kind: RecordKind, key: str) -> None:
-        """Remove a record, so that it is made anew; nothing happens where there is none."""
-        remove(self._path(kind, key))
 
     def read_text(self, kind: str, key: str) -> str:
         """Read a text kept beside the records.
