@@ -206,6 +206,18 @@ def test_an_output_path_that_is_a_file(lczmap: Speaking, catalogue: Path, tmp_pa
     assert (tmp_path / "taken").read_text() == "mine"
 
 
+def test_a_plan_that_cannot_be_written(lczmap: Speaking, catalogue: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine")
+    code, said = lczmap("plan", "--aoi", BOX, "--source", str(catalogue), "--write", "taken/plan.toml", *DATE)
+    one_sentence(said, "taken")
+    assert code == 2
+
+
+def test_machines_that_look_up_a_city_hear_json_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["cities", "Berlin", "--json"]) == 0
+    assert [json.loads(line)["slug"] for line in capsys.readouterr().out.splitlines()] == ["berlin-de"]
+
+
 def test_a_manifest_that_is_none(lczmap: Speaking, tmp_path: Path) -> None:
     (tmp_path / "manifest.toml").write_text("a = 1")
     code, said = lczmap("city", "--from", "manifest.toml")

@@ -32,7 +32,7 @@ PARTIAL = 3
 @click.option("--out", type=click.Path(path_type=Path), default=Path("lczmap-out"), show_default=True, help="Folder.")
 @click.option("--from", "manifest", type=click.Path(path_type=Path), help="Replay the frozen plan of a manifest.toml.")
 @click.option("--fresh", is_flag=True, help="Compute every tile anew, whatever is stored.")
-@click.option("--clip", is_flag=True, help="Cut the product to the box of the wanted cells.")
+@click.option("--clip", is_flag=True, help="Cut a city to its box and margin; an area is always cut.")
 @click.option("--allow-gaps", is_flag=True, help="Exit 0 even when more than 1 % of the cells are nodata.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def city(  # noqa: PLR0913 - one parameter an option
@@ -166,4 +166,10 @@ def _manifest(path: Path, asked: Asked) -> Plan:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"The manifest {path} cannot be read ({error}); expected a product's manifest.toml.") from error
-    return plan_of(text)
+    frozen = plan_of(text)
+    if asked.source is not None and frozen.spec.source != "local":
+        raise UsageError(
+            f"The manifest's imagery comes from {frozen.spec.source!r}, got also --source {asked.source!r}; "
+            "leave that out."
+        )
+    return frozen

@@ -50,7 +50,8 @@ def doctor(*, out: Path, as_json: bool) -> None:
 def _memory() -> str:
     size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     note = "" if size >= ENOUGH_MEMORY else f", little: {ENOUGH_MEMORY / 1e9:.0f} GB are comfortable"
-    return f"{len(os.sched_getaffinity(0))} cores, {size / 1e9:.1f} GB{note}"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cores} cores, {size / 1e9:.1f} GB{note}"
 
 
 def _disk(out: Path) -> str:

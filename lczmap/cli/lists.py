@@ -22,9 +22,11 @@ def cities(name: str | None, *, as_json: bool) -> None:
     places = [catalog.find_city(name)] if name else [entry.place for entry in catalog.cities()]
     rows = [_city_row(place) for place in places]
     _table(rows, as_json=as_json, kind="city")
+    if as_json:
+        return
     if name:
-        click.echo("" if as_json else f"Extent: {places[0].extent_note}")
-    elif not as_json:
+        click.echo(f"Extent: {places[0].extent_note}")
+    else:
         click.echo("Every city of 15,000 people or more is known besides: lczmap cities NAME.")
 
 

@@ -33,13 +33,17 @@ def plan(*, write: Path | None, **shared: Shared) -> int:
         voice.say("Posting 320 m is the paper's paired cell; WRF and WUDAPT users expect --posting 100.")
 
     from lczmap import assemble, run  # noqa: PLC0415 - brings torch and xarray
+    from lczmap.store.disk import check_writable, write_whole  # noqa: PLC0415
+
+    if write is not None:
+        check_writable(write.absolute().parent)
 
     with voice.listening() as tell:
         frozen = run.plan(place, spec, site, tell=tell)
     reckoned = estimate(frozen, patches_per_second=assemble.measured_rate(spec, site))
     _tell(frozen, reckoned, voice)
     if write is not None:
-        write.write_text(manifest_of(frozen), encoding="utf-8")
+        write_whole(write, manifest_of(frozen).encode())
         voice.say(f"Plan written to {write}; run it with: lczmap city --from {write}")
     return 0
 
