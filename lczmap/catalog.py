@@ -126,7 +126,7 @@ def source(text: str = DEFAULT_SOURCE) -> SourceRules:
     decided from the data. A path is checked (see `catalogue_file`) and then forgotten: `url` is None.
 
     Raises:
-        SourceNameError: where the text is none of the three.
+        SourceNameError: where the text is none of the three, or an address that may hold a secret.
     """
     known = {rules.name: rules for rules in sources()}
     if text in known:
@@ -141,6 +141,11 @@ def source(text: str = DEFAULT_SOURCE) -> SourceRules:
     if address.scheme in {"http", "https"}:
         if not address.hostname:
             raise SourceNameError(f"The source {text!r} has no host; give an address like https://host/stac.")
+        if address.username or address.password or address.query:
+            raise SourceNameError(  # the address is written into every manifest
+                f"The address of the source at {address.hostname} carries a login or a query, which may be "
+                "a secret and would be kept in the manifest; give the bare address."
+            )
         name = slug_of(address.hostname)
         return replace(generic, name=name, title=f"STAC at {address.hostname}", url=text)
     if not text.strip() or not Path(text).exists():

@@ -256,6 +256,8 @@ def test_what_is_no_source_is_refused_in_one_sentence(tmp_path: Path) -> None:
         "nowhere/at/all": "no known name",
         "": "no known name",
         "https://": "no host",
+        "https://host.example/stac?token=abc": "login or a query",
+        "https://me:abc@host.example/stac": "login or a query",
         str(empty): "no catalog.json",
         str(write(tmp_path / "a.json", "{oops")): "cannot be read as JSON",
         str(write(tmp_path / "b.json", "[1]")): "no 'stac_version'",
