@@ -37,10 +37,12 @@ def plain_composite(
         newest_first.sort(key=lambda one: (one[0].baseline, one[0].updated), reverse=True)
         newest_first.sort(key=lambda one: one[0].epsg != grid.epsg)
         look = np.full((10, grid.height, grid.width), np.nan)
+        owned = np.zeros((grid.height, grid.width), bool)
         for scene, item in newest_first:
-            values = seen(grid, scene, item, method, read)
-            free = np.isnan(look).any(axis=0)
-            look[:, free] = values[:, free]
+            values, imaged = seen(grid, scene, item, method, read)
+            mine = imaged & ~owned
+            look[:, mine] = values[:, mine]
+            owned |= imaged
         looks.append(look)
     stack = np.stack(looks)
     count = (~np.isnan(stack[:, 0])).sum(axis=0)
@@ -50,7 +52,10 @@ def plain_composite(
     return median, count
 
 
-def seen(grid: PixelGrid, scene: Scene, item: str, method: CompositeMethod, read: Reading) -> Band:
+def seen(
+    grid: PixelGrid, scene: Scene, item: str, method: CompositeMethod, read: Reading
+) -> tuple[Band, NDArray[np.bool_]]:
+    """Reflectance x 10,000 (10, rows, columns) with NaN where it is not clear, and where the scene has pixels."""
     assets = json.loads(item)["assets"]
     values = np.stack([read(assets[band]["href"], grid, True) for band in BAND_NAMES])
     fine = [BAND_NAMES.index(band) for band in ("B02", "B03", "B04", "B08")]
@@ -58,6 +63,7 @@ def seen(grid: PixelGrid, scene: Scene, item: str, method: CompositeMethod, read
     bad = np.isnan(values[fine]).all(axis=0) | np.isnan(values[coarse]).all(axis=0)
     if scene.offset_dn:
         bad = np.isnan(values).any(axis=0)
+    imaged = ~bad
     values = np.nan_to_num(values) + scene.offset_dn
     if scene.has_scl:
         reach = method.dilation_metres // grid.metres
@@ -76,7 +82,7 @@ def seen(grid: PixelGrid, scene: Scene, item: str, method: CompositeMethod, read
             for across in range(2 * reach + 1):
                 bad |= veiled[down : down + grid.height, across : across + grid.width]
     values[:, bad] = np.nan
-    return values
+    return values, imaged
 
 
 def by_hand(href: str, grid: PixelGrid, smooth: bool) -> Band:

@@ -90,7 +90,7 @@ def view(
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4))
-def test_a_pixel_comes_from_the_first_scene_that_shows_it(seed: int, count: int) -> None:
+def test_a_pixel_belongs_to_the_first_scene_that_imaged_it(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     numbers = rng.integers(0, 4000, (count, 10, 19, 5)).astype(np.uint16)
     numbers[rng.random(numbers.shape) < 0.03] = 0
@@ -104,10 +104,21 @@ def test_a_pixel_comes_from_the_first_scene_that_shows_it(seed: int, count: int)
         pixel = numbers[:, :, row, column]
         imaged = pixel[:, FINE].any(axis=1) & pixel[:, COARSE].any(axis=1)
         imaged = np.where(offsets == 0, imaged, pixel.all(axis=1))
-        winner = next((k for k in range(count) if clear[k, row, column] and imaged[k]), None)
+        owner = next((k for k in range(count) if imaged[k]), None)
+        winner = owner if owner is not None and clear[owner, row, column] else None
         assert look.seen[row, column] == (winner is not None)
         expected = ABSENT if winner is None else numbers[winner, :, row, column].astype(int) + offsets[winner]
         np.testing.assert_array_equal(look.reflectance[:, row, column], expected)
+
+
+def test_a_cloud_of_the_newest_scene_is_not_overruled() -> None:
+    """Only where it has no pixels does the next scene speak."""
+    newest, older = np.full((10, 1, 3), 500, np.uint16), np.full((10, 1, 3), 900, np.uint16)
+    newest[:, 0, 2] = 0
+    cloudy = np.array([[True, False, False]])
+    composite = composite_of([look_of([view(newest, cloudy), view(older, np.array([[True, True, True]]))])])
+    np.testing.assert_array_equal(composite.looks, [[1, 0, 1]])
+    np.testing.assert_array_equal(composite.reflectance[0], [[500, COMPOSITE_NODATA, 900]])
 
 
 def test_a_single_0_is_dark_and_no_gap() -> None:

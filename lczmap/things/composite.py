@@ -101,7 +101,9 @@ def _any_within(veiled: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
 
 
 def look_of(scenes: Sequence[SceneView]) -> Look:
-    """Mosaic of one solar day: every pixel from the first scene that has imaged it and calls it clear.
+    """Mosaic of one solar day: a pixel belongs to the first scene that has imaged it, which alone says if it is clear.
+
+    A scene further down never shows what the owner calls hidden: it may be an older processing with a worse mask.
 
     Args:
         scenes: the day's scenes on one grid, in overlap order.
@@ -114,19 +116,20 @@ def look_of(scenes: Sequence[SceneView]) -> Look:
     )
     for start in range(0, shape[0], _STRIP):
         rows = slice(start, start + _STRIP)
+        owned = np.zeros(look.seen[rows].shape, np.bool_)
         for order, scene in enumerate(scenes):
-            _lay(scene, look, rows, first=order == 0)
+            _lay(scene, look, rows, owned, first=order == 0)
     return look
 
 
-def _lay(scene: SceneView, look: Look, rows: slice, *, first: bool) -> None:
-    """Lay a strip of a scene under what the look holds already."""
-    seen = look.seen[rows]
+def _lay(scene: SceneView, look: Look, rows: slice, owned: NDArray[np.bool_], *, first: bool) -> None:
+    """Lay a strip of a scene under what the look holds already, and mark in `owned` what it has imaged."""
     numbers = [band[rows] for band in scene.numbers]
     fresh = _imaged(numbers, scene.offset_dn)
+    fresh &= ~owned
+    owned |= fresh
     if scene.clear is not None:
         fresh &= scene.clear[rows]
-    fresh &= ~seen
     floor = np.where(fresh, np.int16(COMPOSITE_NODATA), ABSENT)
     for band, out in zip(numbers, look.reflectance[:, rows], strict=True):
         values = out if first else np.empty_like(out)
@@ -134,7 +137,7 @@ def _lay(scene: SceneView, look: Look, rows: slice, *, first: bool) -> None:
         np.maximum(values, floor, out=values)
         if not first:  # absent is the highest value: the minimum keeps what was laid before
             np.minimum(out, values, out=out)
-    seen |= fresh
+    look.seen[rows] |= fresh
     look.provenance[rows][fresh] = scene.provenance
 
 
