@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+import shapely
 
 from lczmap.imagery.items import RawItem, freeze, zone_of_mgrs
 from lczmap.words.bands import BANDS
@@ -170,6 +171,29 @@ def test_an_item_without_geometry_lies_in_its_box(body: dict[str, object]) -> No
     skipped = frozen(body)
     assert isinstance(skipped, Skipped)
     assert "footprint" in skipped.reason
+
+
+@pytest.mark.parametrize(("stated", "expected"), [(None, None), ("clear", None), (float("nan"), None), (130, 100.0)])
+def test_cloud_that_is_not_stated_is_not_known(body: dict[str, object], stated: object, expected: float | None) -> None:
+    with_property("eo:cloud_cover", stated)(body)
+    assert scene_of(body).scene.cloud_percent == expected
+
+
+def test_an_outline_cut_at_180_degrees_does_not_move_the_day(body: dict[str, object]) -> None:
+    """Fiji, half past ten in the morning of 2 March by the sun, is still 1 March in UTC."""
+    with_property("datetime", "2023-03-01T22:25:00Z")(body)
+    with_property("proj:epsg", 32760)(body)
+    halves = shapely.MultiPolygon([shapely.box(179.2, -17, 180, -16), shapely.box(-180, -17, -179.8, -16)])
+    body["geometry"] = shapely.geometry.mapping(halves)
+    assert scene_of(body).scene.solar_day == date(2023, 3, 2)
+    body["geometry"] = shapely.geometry.mapping(shapely.box(179.2, -17, 179.9, -16))
+    assert scene_of(body).scene.solar_day == date(2023, 3, 2)
+
+
+def test_pixels_in_no_utm_zone_take_the_day_of_their_outline(body: dict[str, object]) -> None:
+    with_property("proj:epsg", 3857)(body)
+    with_property("datetime", "2023-03-01T17:00:00Z")(body)
+    assert scene_of(body).scene.solar_day == date(2023, 3, 2)  # at 119.7 degrees east
 
 
 def test_relative_addresses_need_an_address_to_start_from(body: dict[str, object]) -> None:

@@ -190,6 +190,13 @@ def test_an_unmasked_scene_and_an_assumed_offset_are_warned_of(tmp_path: Path) -
     assert "metadata alone" in warnings
 
 
+def test_cloud_that_no_catalogue_stated_is_not_reported_as_none_at_all(tmp_path: Path) -> None:
+    product = write_product(request_of(aoi_plan(320, scenes=(replace(scene(), cloud_percent=None),)), tmp_path))
+    (entry,) = json.loads(product.files["report_json"].read_text())["scenes"]
+    assert entry["cloud_percent"] is None
+    assert "<td>?</td>" in re.sub("<td[^>]*>", "<td>", product.files["report"].read_text())
+
+
 @pytest.mark.parametrize(
     ("text", "bare"),
     [

@@ -25,6 +25,7 @@ from lczmap.words.period import Period
 from lczmap.words.place import LonLatBox
 from lczmap.words.scene import Scene, SceneItem, Skipped, solar_day
 from lczmap.words.source import SourceRules
+from lczmap.words.zone import central_meridian
 
 Json: TypeAlias = Mapping[str, object]
 
@@ -117,11 +118,13 @@ def _frozen(raw: RawItem, name: str, rules: SourceRules, zone_of_pixels: ZoneOfP
         epsg = zone_of_pixels(Asset(href=str(assets["B02"]["href"]), item_id=name, name="B02"))
     if epsg is None:
         raise UnusableItemError("neither its metadata nor its pixels say their zone")
+    meridian = central_meridian(epsg)
     offset = declared_offset(properties, assets["B04"], baseline, rules.offset_rule)
     scene = Scene(
         id=name,
         taken=taken,
-        solar_day=solar_day(taken, footprint.centroid.x),
+        # the zone's own meridian where there is one: an outline cut at 180 degrees has its centre near 0
+        solar_day=solar_day(taken, footprint.centroid.x if meridian is None else meridian),
         updated=str(properties.get("updated") or properties.get("created") or ""),
         baseline=baseline,
         mgrs=mgrs or name,
@@ -243,11 +246,11 @@ def _epsg(properties: Json, assets: Json, keys: Mapping[str, str], mgrs: str) ->
     return zone_of_mgrs(mgrs)
 
 
-def _cloud(properties: Json) -> float:
-    """Stated cloud cover; an item that states none is taken for clear and left to its mask."""
+def _cloud(properties: Json) -> float | None:
+    """Stated cloud cover; None where there is none, which leaves the item to its mask."""
     stated = properties.get("eo:cloud_cover")
     if not isinstance(stated, int | float) or not math.isfinite(stated):
-        return 0.0
+        return None
     return min(max(float(stated), 0.0), 100.0)
 
 

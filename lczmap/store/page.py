@@ -218,7 +218,7 @@ def _scenes(scenes: Sequence[Table]) -> str:
             scene["id"],
             scene["mgrs"],
             scene["zone"],
-            f"{_number(scene['cloud_percent']):.1f}",
+            "?" if scene["cloud_percent"] is None else f"{_number(scene['cloud_percent']):.1f}",
             scene["baseline"] or "?",
             "yes" if scene["scl"] else "no",
             f"{scene['offset_dn']} DN, {scene['offset']}",

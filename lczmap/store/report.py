@@ -148,7 +148,7 @@ def _scene(plan: Plan, scene: Scene) -> dict[str, Json]:
         "taken": scene.taken.strftime("%Y-%m-%d %H:%M"),
         "mgrs": scene.mgrs,
         "zone": zone_label(scene.epsg),
-        "cloud_percent": round(scene.cloud_percent, 2),
+        "cloud_percent": None if scene.cloud_percent is None else round(scene.cloud_percent, 2),
         "baseline": scene.baseline,
         "scl": scene.has_scl,
         "offset_dn": scene.offset_dn,

@@ -49,6 +49,16 @@ def zone_named(text: str) -> int:
     raise AreaError(f"{text!r} is no UTM zone; write it like 33N or 32633.")
 
 
+def central_meridian(epsg: int) -> float | None:
+    """Longitude of a zone's middle, degrees east; None where the code is no UTM zone.
+
+    Args:
+        epsg: any EPSG code.
+    """
+    number = epsg % 100
+    return 6.0 * number - 183.0 if epsg // 100 in {326, 327} and 1 <= number <= 60 else None
+
+
 def zone_label(epsg: int) -> str:
     """A zone as people write it: `33N`."""
     return f"{epsg % 100}{'S' if epsg >= 32700 else 'N'}"
