@@ -16,7 +16,7 @@ from lczmap.imagery.items import assets_of
 from lczmap.imagery.source import StacImagery
 from lczmap.imagery.stack import FrozenItem, clear_composite
 from lczmap.things.composite import Composite
-from lczmap.words.errors import BrokenAssetError, SourceUnreachableError, UsageError
+from lczmap.words.errors import BrokenAssetError, SourceError, SourceUnreachableError, UsageError
 from lczmap.words.spec import CompositeMethod
 from tests.imagery_scenes import GROUND, Written, metadata, rough, rules, source, written
 from tests.web import Answer, Request, a_file, serving
@@ -168,9 +168,23 @@ def test_a_signature_that_ran_out_is_renewed_and_never_told(found: Written) -> N
         items = [moved(item, found.root, web.address) for item in found.items]
         composite = read_all(found, items, replace(HASTY, signer=Stamp()))
         np.testing.assert_array_equal(composite.reflectance, read_all(found).reflectance)
-        with pytest.raises(BrokenAssetError) as caught:
+        with pytest.raises(SourceError) as caught:
             read_all(found, items, replace(HASTY, signer=Stamp(), tries=1))
     assert "sig=" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_is_the_sources_and_names_the_credentials(found: Written, status: int) -> None:
+    """No item is blamed: a run that left refused items out one by one would end without any."""
+    keyed = replace(HASTY, credentials=("MY_KEY", "MY_SECRET"))
+    with serving(lambda _request: Answer(status=status)) as web:
+        items = [moved(item, found.root, web.address) for item in found.items]
+        with pytest.raises(SourceError, match=r"refuses access .* MY_KEY, MY_SECRET") as caught:
+            read_all(found, items, keyed)
+        with pytest.raises(SourceError, match=r"refuses access .* may need an account"):
+            read_all(found, items)
+    assert type(caught.value) is SourceError
+    assert (caught.value.exit_code, caught.value.retryable) == (5, False)
 
 
 def test_an_item_that_lost_its_classification_is_named(found: Written) -> None:

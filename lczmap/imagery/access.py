@@ -1,7 +1,7 @@
 """Open rasters: signed, with GDAL set for cloud-optimised files over HTTP, retried, failures told apart.
 
 In: an address and what to do with the open raster. Out: what that gives. A raster that is missing, truncated or
-unreadable raises; it never turns into missing pixels.
+unreadable raises; it never turns into missing pixels. A source that refuses access is no fault of an item.
 """
 
 import os
@@ -18,7 +18,7 @@ from rasterio.io import DatasetReader
 from rasterio.session import DummySession
 
 from lczmap.imagery.signing import Signer, Unsigned
-from lczmap.words.errors import BrokenAssetError, SourceUnreachableError, UsageError
+from lczmap.words.errors import BrokenAssetError, SourceError, SourceUnreachableError, UsageError
 
 Result = TypeVar("Result")
 
@@ -70,7 +70,7 @@ class RasterAccess:
     s3_endpoint: str | None = None
     """Host that answers S3 requests; None for Amazon's own."""
     credentials: tuple[str, ...] = ()
-    """Environment variables that S3 addresses need."""
+    """Environment variables that S3 addresses need; named where access is refused."""
     tries: int = 3
     """Attempts where a failure may pass; GDAL itself retries single requests besides."""
     pause_seconds: float = 1.0
@@ -82,6 +82,7 @@ class RasterAccess:
         Raises:
             BrokenAssetError: it is missing, truncated or unreadable.
             SourceUnreachableError: the source does not answer after retries.
+            SourceError: the source refuses access.
         """
         for attempt in range(1, self.tries + 1):
             try:
@@ -93,7 +94,7 @@ class RasterAccess:
                     self.signer.forget(asset.href)
                     time.sleep(self.pause_seconds * 2 ** (attempt - 1))
                     continue
-                raise _failure(asset, reason) from error
+                raise _refusal(asset, self.credentials) if refused else _failure(asset, reason) from error
         raise AssertionError("unreachable")
 
     def _read_once(
@@ -137,6 +138,15 @@ def _reason(error: BaseException) -> str:
         words.append(str(cause))
         cause = cause.__cause__
     return "; ".join(dict.fromkeys(words))
+
+
+def _refusal(asset: Asset, credentials: tuple[str, ...]) -> SourceError:
+    """What a 401 or 403 says: one refused item would be followed by all the others, so none is left out for it."""
+    remedy = f"check the credentials in {', '.join(credentials)}" if credentials else "it may need an account"
+    return SourceError(
+        f"The source refuses access (HTTP status 401 or 403) to band {asset.name} of item {asset.item_id}; {remedy}, "
+        "or choose another source with --source."
+    )
 
 
 def _failure(asset: Asset, reason: str) -> BrokenAssetError | SourceUnreachableError:
