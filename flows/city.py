@@ -6,7 +6,7 @@ the one that `lczmap city` makes. From a checkout: `python -m flows.city Hangzho
 
 import sys
 from collections.abc import Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 from pathlib import Path
 
 import click
@@ -16,9 +16,12 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from lczmap import run
+from lczmap import assemble, run
 from lczmap.cli.options import Asked
+from lczmap.pipeline import Parts, map_tile
+from lczmap.store.disk import check_writable
 from lczmap.words.errors import LczmapError
+from lczmap.words.plan import Plan
 from lczmap.words.site import Site
 
 RETRY_AFTER = (10, 60, 300)
@@ -47,13 +50,22 @@ _coarse = task(
 @_coarse
 def plan_city(asked: Asked, site: Site) -> str:
     """Freeze what the map depends on; return the key under which the plan is kept."""
+    check_writable(site.out)
     return run.save_plan(run.plan(asked.place(), asked.spec(), site), site)
+
+
+@lru_cache(maxsize=2)
+def live(plan_key: str, site: Site) -> tuple[Plan, Parts]:
+    """A kept plan and its live parts, once a process: a worker loads the model for its first tile only."""
+    plan = run.load_plan(plan_key, site)
+    return plan, assemble.parts(plan, site)
 
 
 @_coarse
 def map_one(plan_key: str, tile: str, site: Site) -> str:
     """Map one tile of a kept plan, unless its record exists; return its map key."""
-    return run.map_one_tile(plan_key, tile, site)
+    plan, parts = live(plan_key, site)
+    return map_tile(plan.tile_named(tile), plan, parts)
 
 
 @_coarse

@@ -3,6 +3,7 @@
 Nothing here knows where pixels, weights or records live; the parts come in by protocol.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,8 +14,12 @@ from lczmap.things.maps import TileMap, blank_map
 from lczmap.things.observation import Observation, observation_of
 from lczmap.things.patches import Patches, cut_patches
 from lczmap.things.probabilities import confidence, encode, fuse, margin
+from lczmap.words.errors import BrokenRecordError
+from lczmap.words.lcz import CLASS_COUNT
 from lczmap.words.plan import Plan, TilePlan, map_key, observation_key
 from lczmap.words.quality import Quality
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +60,10 @@ def observed(tile: TilePlan, plan: Plan, parts: Parts) -> Observation:
     """The tile's observation, from the store where it is kept, else made and kept."""
     key = observation_key(plan, tile)
     if parts.store.has("observation", key):
-        return observation_of(parts.store.read("observation", key))
+        try:
+            return observation_of(parts.store.read("observation", key))
+        except BrokenRecordError as error:
+            log.warning("%s It is made anew.", error)
     observation = observe(tile, plan, parts.imagery)
     parts.store.write("observation", key, observation.record())
     return observation
@@ -83,7 +91,7 @@ def map_tile(tile: TilePlan, plan: Plan, parts: Parts, look: Callable[[], Observ
 
 def _enter(tile_map: TileMap, patches: Patches, sentinel: PatchClassifier) -> None:
     """Classify one lot and enter it into the map's arrays."""
-    probabilities = np.full((len(patches.posts), 17), np.nan, np.float32)
+    probabilities = np.full((len(patches.posts), CLASS_COUNT), np.nan, np.float32)
     if patches.usable.any():
         probabilities[patches.usable] = sentinel.probabilities(patches.reflectance[patches.usable])
     fused = fuse(probabilities, None, sentinel.card.sentinel_weight)

@@ -252,16 +252,6 @@ def load_plan(key: str, site: Site) -> Plan:
     return replace(plan_of(kept["manifest"]), items=kept["items"])
 
 
-def map_one_tile(key: str, tile_name: str, site: Site) -> str:
-    """Map one tile of a kept plan in this process: a key and a name go in, a key comes out.
-
-    Returns:
-        The map key.
-    """
-    frozen = load_plan(key, site)
-    return map_tile(frozen.tile_named(tile_name), frozen, assemble.parts(frozen, site))
-
-
 def publish_saved(key: str, site: Site) -> Product:
     """Publish a kept plan whose tiles are all mapped."""
     frozen = load_plan(key, site)

@@ -61,7 +61,10 @@ def test_tiles_touching_cover_the_box_and_no_more(
         assert tile.bounds[2] > box[0]
         assert tile.bounds[1] < box[3]
         assert tile.bounds[3] > box[1]
-    assert len(set(found)) == len(found)
+    columns, rows = {tile.column for tile in found}, {tile.row for tile in found}
+    assert len(found) == len(set(found)) == len(columns) * len(rows)
+    assert len(columns) == max(columns) - min(columns) + 1
+    assert len(rows) == max(rows) - min(rows) + 1
 
 
 def test_a_mosaic_covers_its_tiles_and_keeps_to_one_zone() -> None:

@@ -211,7 +211,6 @@ def test_an_unreadable_item_without_substitute_ends_the_run() -> None:
 CHANGES: dict[str, Callable[[Plan], Plan]] = {
     "posting": lambda it: replace(it, spec=replace(it.spec, posting=100)),
     "precision": lambda it: replace(it, spec=replace(it.spec, precision="bfloat16")),
-    "weight": lambda it: replace(it, spec=replace(it.spec, sentinel_weight=0.5)),
     "model": lambda it: replace(it, models=(ModelFile(role="sentinel", name="fake", sha256="1" * 64),)),
     "temperature": lambda it: replace(it, models=tuple(replace(model, temperature=2.0) for model in it.models)),
     "reprocessed": lambda it: replace(it, scenes={key: replace(each, updated="x") for key, each in it.scenes.items()}),
@@ -227,6 +226,7 @@ CHANGES: dict[str, Callable[[Plan], Plan]] = {
     "source": lambda it: replace(it, source=replace(it.source, offset_rule="none")),
 }
 SAME: dict[str, Callable[[Plan], Plan]] = {
+    "weight of a lone stream": lambda it: replace(it, spec=replace(it.spec, sentinel_weight=0.5)),
     "name": lambda it: replace(it, place=replace(it.place, name="Elsewhere", slug="elsewhere")),
     "day": lambda it: replace(it, planned=date(2020, 2, 2)),
     "mirror": lambda it: replace(it, source=replace(it.source, url="https://mirror.example/v1", title="A mirror")),

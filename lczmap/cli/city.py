@@ -12,7 +12,7 @@ from lczmap.words.errors import SpecError, UsageError
 from lczmap.words.event import counted
 from lczmap.words.place import Place, TileArea, cover
 from lczmap.words.plan import Plan
-from lczmap.words.quality import MEANINGS
+from lczmap.words.quality import GAPS_ALLOWED, MEANINGS
 from lczmap.words.site import Site
 from lczmap.words.spec import RunSpec
 from lczmap.words.zone import zone_label
@@ -20,8 +20,6 @@ from lczmap.words.zone import zone_label
 if TYPE_CHECKING:
     from lczmap.store.product import Product
 
-GAPS_ALLOWED = 0.01
-"""Share of wanted cells that may be nodata before a map is called partial."""
 PARTIAL = 3
 """Exit status of a partial map."""
 

@@ -119,17 +119,16 @@ class Asked:
         Raises:
             UsageError: the plan's source lies on disk and its path was not given.
         """
-        on_disk = spec.source == "local"
-        if on_disk and self.source is None:
-            raise UsageError("This plan's imagery lies on disk; name the catalogue's path again with --source.")
-        if on_disk and self.source is not None:
-            catalog.catalogue_file(self.source)
-        return Site(
-            out=out,
-            local_source=Path(self.source) if on_disk and self.source is not None else None,
-            device=self.device,
-            threads=self.threads,
-        )
+        local = None
+        if spec.source == "local":
+            text = self.source
+            if text is None and self.spec_file is not None:
+                text = str(_spec_values(self.spec_file).get("source", ""))
+            if not text:
+                raise UsageError("This plan's imagery lies on disk; name the catalogue's path again with --source.")
+            catalog.catalogue_file(text)
+            local = Path(text)
+        return Site(out=out, local_source=local, device=self.device, threads=self.threads)
 
 
 def confirm_size(areas: tuple[TileArea, ...], posting: Posting, *, yes: bool) -> None:

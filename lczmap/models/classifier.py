@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lczmap.models.resnet11 import BANDS, CLASSES, PATCH_SIDE, ResNet11
+from lczmap.models.resnet11 import BANDS, PATCH_SIDE, ResNet11
 from lczmap.models.resnet11_fast import FastResNet11, fast_resnet11
 from lczmap.weights import find_card, read_weights, weights_path
 from lczmap.words.errors import ModelCardError
+from lczmap.words.lcz import CLASS_COUNT
 from lczmap.words.modelcard import ModelCard, require_sentinel
 from lczmap.words.spec import Precision
 
@@ -47,7 +48,7 @@ class SentinelClassifier:
                 f"Model {self.card.name} got {patches.dtype} patches of shape {patches.shape}, "
                 f"expected float32 (n, {PATCH_SIDE}, {PATCH_SIDE}, {BANDS})."
             )
-        answers = np.empty((len(patches), CLASSES), dtype=np.float32)
+        answers = np.empty((len(patches), CLASS_COUNT), dtype=np.float32)
         lot = np.zeros((self.batch, PATCH_SIDE, PATCH_SIDE, BANDS), dtype=np.float32)
         # cuDNN would use TF32 for float32, which keeps three digits only
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):

@@ -9,9 +9,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lczmap.words.lcz import CLASS_COUNT
+
 PATCH_SIDE = 32
 BANDS = 10
-CLASSES = 17
 
 STEM_FILTERS = 64
 BLOCK_FILTERS = (64, 128, 256)
@@ -59,7 +60,7 @@ class ResNet11(nn.Module):
             blocks.append(Bottleneck(channels, filters, stride=stride))
             channels = EXPANSION * filters
         self.blocks = nn.ModuleList(blocks)
-        self.dense = nn.Linear(channels, CLASSES)
+        self.dense = nn.Linear(channels, CLASS_COUNT)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits `(n, 17)` of volumes `(n, 1, 10, 32, 32)`; see `as_volume`."""

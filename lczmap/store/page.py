@@ -217,7 +217,7 @@ def _scenes(scenes: Sequence[Table]) -> str:
             scene["taken"],
             scene["id"],
             scene["mgrs"],
-            scene["zone"],
+            scene["epsg"],
             "?" if scene["cloud_percent"] is None else f"{_number(scene['cloud_percent']):.1f}",
             scene["baseline"] or "?",
             "yes" if scene["scl"] else "no",
@@ -227,7 +227,7 @@ def _scenes(scenes: Sequence[Table]) -> str:
         for scene in scenes
     ]
     return _rows(
-        ("Taken (UTC)", "Item", "MGRS", "Zone", "#Cloud %", "Baseline", "SCL", "Offset", "#Tiles"), rows
+        ("Taken (UTC)", "Item", "MGRS", "#EPSG", "#Cloud %", "Baseline", "SCL", "Offset", "#Tiles"), rows
     )  # fmt: skip
 
 

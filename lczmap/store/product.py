@@ -69,10 +69,16 @@ class ProductRequest:
                 "format": PRODUCT_FORMAT,
                 "place": self.plan.place.slug,
                 "edition": self.edition,
+                "open": self.open_period,
                 "clip": self.clip and self.plan.place.kind == "city",
                 "maps": sorted(map_key(self.plan, tile) for tile in self.plan.tiles),
             }
         )
+
+    @property
+    def open_period(self) -> bool:
+        """Whether the period was not over when the product was made, so that a later run may see more."""
+        return self.plan.spec.period.provisional(self.created.date())
 
     def key_of(self, tile: TilePlan) -> str:
         """Map key of one tile."""

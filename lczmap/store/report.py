@@ -11,12 +11,9 @@ from lczmap.store.product import CAVEAT, ProductRequest
 from lczmap.things.areas import ClassArea
 from lczmap.words.modelcard import ModelCard
 from lczmap.words.plan import Plan
-from lczmap.words.quality import MEANINGS, Quality
+from lczmap.words.quality import GAPS_ALLOWED, MEANINGS, Quality
 from lczmap.words.scene import Scene
 from lczmap.words.zone import zone_label
-
-GAPS = 0.01
-"""Share of wanted cells without a class above which a report warns."""
 
 
 def report_of(request: ProductRequest, mosaic: Mosaic, areas: Sequence[ClassArea]) -> dict[str, Json]:
@@ -92,11 +89,11 @@ def _warnings(request: ProductRequest, mosaic: Mosaic) -> list[Json]:
         if card.provisional
     ]
     nodata = mosaic.wanted - sum(mosaic.cells)
-    if nodata > GAPS * mosaic.wanted:
+    if nodata > GAPS_ALLOWED * mosaic.wanted:
         found.append(f"{nodata} of {mosaic.wanted} wanted cells ({100 * nodata / mosaic.wanted:.1f} %) have no class.")
     if plan.scenes and not any(scene.has_scl for scene in plan.scenes.values()):
         found.append("No scene came with a scene classification (SCL): clouds and their shadows were not masked.")
-    if plan.spec.period.provisional(request.created.date()):
+    if request.open_period:
         found.append("The period is not over yet: a later run may see more scenes and give another map.")
     assumed = sum(scene.offset_assumed for scene in plan.scenes.values())
     if assumed:
@@ -147,7 +144,7 @@ def _scene(plan: Plan, scene: Scene) -> dict[str, Json]:
         "href": scene_href(plan, scene.id),
         "taken": scene.taken.strftime("%Y-%m-%d %H:%M"),
         "mgrs": scene.mgrs,
-        "zone": zone_label(scene.epsg),
+        "epsg": scene.epsg,
         "cloud_percent": None if scene.cloud_percent is None else round(scene.cloud_percent, 2),
         "baseline": scene.baseline,
         "scl": scene.has_scl,

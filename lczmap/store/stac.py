@@ -141,6 +141,7 @@ def _properties(request: ProductRequest, grid: PixelGrid) -> dict[str, Json]:
         "lczmap:posting": plan.spec.posting,
         "lczmap:licence": without_paths(plan.source.licence),
         "lczmap:models": [f"{model.role}={model.name}" for model in plan.models],
+        "lczmap:open_period": request.open_period,
         "lczmap:provisional": any(card.provisional for card in request.cards),
     }
 

@@ -1,13 +1,18 @@
 """The true-colour picture beside a map: red, green and blue of the composites it was made from, made small."""
 
+import logging
+
 import numpy as np
 from numpy.typing import NDArray
 
 from lczmap.store.product import ProductRequest
 from lczmap.things.observation import Observation, observation_of
 from lczmap.words.bands import BAND_NAMES, COMPOSITE_NODATA, REFLECTANCE_SCALE
+from lczmap.words.errors import BrokenRecordError
 from lczmap.words.grid import HALO_METRES, PIXEL_METRES, TILE_METRES, PixelGrid
 from lczmap.words.plan import observation_key
+
+log = logging.getLogger(__name__)
 
 LONGEST = 900
 """Pixels along the longer side of the picture, at most."""
@@ -32,7 +37,11 @@ def truecolour(request: ProductRequest, grid: PixelGrid) -> NDArray[np.float32] 
     for entry in request.plan.tiles:
         key = observation_key(request.plan, entry)
         if request.store.has("observation", key):
-            observation = observation_of(request.store.read("observation", key))
+            try:
+                observation = observation_of(request.store.read("observation", key))
+            except BrokenRecordError as error:
+                log.warning("%s The picture goes without it.", error)
+                continue
             _paint(canvas, averaged(observation, factor), _corner(observation, grid, side))
             seen = True
     return canvas if seen else None

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-CLASSES = 17
+from lczmap.words.lcz import CLASS_COUNT
+
 BUILT = slice(0, 10)
 NATURAL = slice(10, 17)
 
@@ -43,8 +44,8 @@ class Scores:
 
 def confusion(reference: Codes, predicted: Codes) -> NDArray[np.int64]:
     """Counts `(17, 17)`: row the reference class, column the predicted one."""
-    index = (reference.astype(np.int64) - 1) * CLASSES + predicted.astype(np.int64) - 1
-    table: NDArray[np.int64] = np.bincount(index, minlength=CLASSES * CLASSES).reshape(CLASSES, CLASSES)
+    index = (reference.astype(np.int64) - 1) * CLASS_COUNT + predicted.astype(np.int64) - 1
+    table: NDArray[np.int64] = np.bincount(index, minlength=CLASS_COUNT * CLASS_COUNT).reshape(CLASS_COUNT, CLASS_COUNT)
     return table
 
 

@@ -28,7 +28,8 @@ from lczmap.train.scene import scene_patches
 from lczmap.train.teacher import Teacher, read_teacher
 from lczmap.weights import WEIGHTS_FOLDER
 from lczmap.words.bands import BAND_NAMES
-from lczmap.words.modelcard import CLASSES, SENTINEL_WEIGHT, SURFACE_REFLECTANCE, parse_model_card
+from lczmap.words.lcz import CLASS_COUNT
+from lczmap.words.modelcard import SENTINEL_WEIGHT, SURFACE_REFLECTANCE, parse_model_card
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +144,7 @@ def card_text(
         "bands": list(BAND_NAMES),
         "units": SURFACE_REFLECTANCE,
         "patch_pixels": 32,
-        "classes": CLASSES,
+        "classes": CLASS_COUNT,
         "temperature": temperature,
         "sentinel_weight": SENTINEL_WEIGHT,
         "licence": "Apache-2.0",

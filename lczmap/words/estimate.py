@@ -10,8 +10,10 @@ COMPRESSION = 0.95
 """Bytes on the wire per byte of uint16 pixels, as deflated COGs of a real city without predictor have it."""
 BLOCK_PIXELS = 1024
 """Side of a COG's blocks, as Earth Search and the Planetary Computer write them; blocks are read whole."""
-STACK_BYTES = 4
-"""Bytes a pixel and look while a composite is made: the value as read and the value in order."""
+LOOK_BYTES = 22
+"""Bytes a pixel and look while a composite is made: ten bands of int16, a mask and provenance."""
+STACK_BYTES = 1 << 30
+"""Bytes of looks held at a time; beyond that a tile is made in strips."""
 BASE_MEGABYTES = 900
 """Resident memory of an idle process with PyTorch, xarray and GDAL loaded."""
 RECORD_BYTES_PER_PIXEL = 18
@@ -47,11 +49,11 @@ def estimate(plan: Plan, *, patches_per_second: float) -> Estimate:
     """
     posts = sum(entry.area.count for entry in plan.tiles)
     pixels = {entry.tile: entry.tile.observed.width * entry.tile.observed.height for entry in plan.tiles}
-    looks = max((len(entry.scene_ids) for entry in plan.tiles), default=0)
+    looks = max((len({scene.solar_day for scene in plan.scenes_of(entry)}) for entry in plan.tiles), default=0)
     read = sum(_bytes_of_a_scene(entry.tile) * len(entry.scene_ids) for entry in plan.tiles)
     widest = max(pixels.values(), default=0)
-    # one band of the stack at a time, one finished composite and the one read ahead
-    memory = BASE_MEGABYTES * 1e6 + widest * (looks * STACK_BYTES * 2 + 2 * 2 * len(BANDS))
+    # the stack of looks, the finished composite and the one read ahead
+    memory = BASE_MEGABYTES * 1e6 + min(widest * looks * LOOK_BYTES, STACK_BYTES) + 2 * widest * 2 * len(BANDS)
     return Estimate(
         tiles=len(plan.tiles),
         cells=posts,

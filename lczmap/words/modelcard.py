@@ -11,6 +11,7 @@ from typing import Literal, TypeGuard, get_args
 from lczmap.words.bands import BAND_NAMES
 from lczmap.words.errors import ModelCardError
 from lczmap.words.grid import WINDOW_PIXELS
+from lczmap.words.lcz import CLASS_COUNT
 
 Role = Literal["sentinel", "graph", "segmenter"]
 """What a model does in a run."""
@@ -20,8 +21,6 @@ SURFACE_REFLECTANCE = "surface reflectance 0..1"
 """The one unit of Sentinel-2 patches here."""
 SENTINEL_WEIGHT = 0.6
 """Share of the Sentinel stream where no pair's card says otherwise (DF4LCZ, as its released code applies it)."""
-CLASSES = 17
-"""Classes a classifier tells apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +136,7 @@ def require_sentinel(card: ModelCard, architecture: str) -> None:
         ("bands", " ".join(card.bands), " ".join(BAND_NAMES)),
         ("units", card.units, SURFACE_REFLECTANCE),
         ("patch_pixels", card.patch_pixels, WINDOW_PIXELS),
-        ("classes", card.classes, CLASSES),
+        ("classes", card.classes, CLASS_COUNT),
     )
     for field, got, expected in expectations:
         if got != expected:

@@ -152,7 +152,7 @@ def map_key(plan: Plan, tile: TilePlan) -> str:
             "segmenter": spec.segmenter,
             "models": sorted([model.role, model.name, model.sha256, model.temperature] for model in plan.models),
             "precision": spec.precision,
-            "weight": spec.sentinel_weight,
+            "weight": None,  # enters with the second stream: one stream alone is not weighed
         }
     )
 

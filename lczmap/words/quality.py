@@ -33,6 +33,9 @@ class Quality(IntFlag):
     """VHR and Sentinel-2 are shifted by more than 10 m against each other."""
 
 
+GAPS_ALLOWED = 0.01
+"""Share of the wanted cells that may be nodata before a map is called partial."""
+
 MEANINGS: dict[Quality, str] = {
     Quality.NO_CLEAR_PIXEL: "no clear pixel",
     Quality.FEW_LOOKS: "fewer than 3 looks",

@@ -28,7 +28,7 @@ class SourceRules:
     url: str | None
     """Address of the STAC API or static catalogue; None for a catalogue on disk (paths are never kept)."""
     collection: str | None
-    """STAC collection; None takes every item of the catalogue."""
+    """STAC collection; None takes `sentinel-2-l2a`, or the only one that the catalogue holds."""
     assets: Mapping[str, str]
     """Asset key by band name, all ten of `BAND_NAMES`."""
     scl: str | None
