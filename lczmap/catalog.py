@@ -122,8 +122,9 @@ def sources() -> tuple[SourceRules, ...]:
 def source(text: str = DEFAULT_SOURCE) -> SourceRules:
     """The rules of a source given by name, STAC address or path of a catalogue on disk.
 
-    An address or a path takes the asset keys of Earth Search, every collection, and its offsets
-    decided from the data. A path is checked (see `catalogue_file`) and then forgotten: `url` is None.
+    An address or a path takes the asset keys of Earth Search, and its offsets decided from the data; its collection
+    is settled when it is asked (see `lczmap.imagery.source`). A path is checked (see `catalogue_file`) and then
+    forgotten: `url` is None.
 
     Raises:
         SourceNameError: where the text is none of the three, or an address that may hold a secret.

@@ -1,6 +1,7 @@
 """Catalogues of every kind, on disk and on the network: what is found in them, and how they fail."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -119,8 +120,8 @@ def test_a_catalogue_that_loops_ends(folder: Path, tmp_path: Path) -> None:
 # ---- on the network -------------------------------------------------------------------------------------------
 
 
-def remote(web: Web) -> StacImagery:
-    imagery = StacImagery(rules(), web.address, threads=1)
+def remote(web: Web, **fields: object) -> StacImagery:
+    imagery = StacImagery(rules(**fields), web.address, threads=1)  # type: ignore[arg-type]
     imagery._catalogue = Catalogue(web.address, patient_io(backoff_seconds=0.001))
     return imagery
 
@@ -128,8 +129,9 @@ def remote(web: Web) -> StacImagery:
 class Api:
     """A STAC API over the items of a folder, one a page."""
 
-    def __init__(self, root: Path, method: str = "POST") -> None:
+    def __init__(self, root: Path, method: str = "POST", collections: tuple[str, ...] | None = None) -> None:
         self.method = method
+        self.collections = collections
         paths = sorted(root.glob("*/item.json"))
         self.items = [json.loads(path.read_text()) for path in paths]
         for item, path in zip(self.items, paths, strict=True):
@@ -138,6 +140,8 @@ class Api:
 
     def __call__(self, request: Request) -> Answer:
         here = f"http://{request.headers['host']}"
+        if request.path == "/collections":
+            return self.collection_page(int(request.query.get("page", ["0"])[0]), here)
         if request.path != "/search":
             return as_json(
                 {
@@ -153,6 +157,7 @@ class Api:
                         {"rel": "self", "href": here},
                         {"rel": "root", "href": here},
                         {"rel": "search", "href": f"{here}/search", "method": self.method},
+                        *([] if self.collections is None else [{"rel": "data", "href": "./collections"}]),
                     ],
                 }
             )
@@ -171,6 +176,74 @@ class Api:
                 "links": [more] if start + 1 < len(self.items) else [],
             }
         )
+
+    def collection_page(self, page: int, here: str) -> Answer:
+        """One collection a page."""
+        names = self.collections or ()
+        more = [{"rel": "next", "href": f"{here}/collections?page={page + 1}"}] if page + 1 < len(names) else []
+        return as_json({"collections": [{"id": name} for name in names[page : page + 1]], "links": more})
+
+
+@pytest.mark.parametrize(
+    ("offered", "asked"),
+    [
+        (("landsat-c2-l2", "sentinel-2-c1-l2a", "sentinel-2-l2a"), ["sentinel-2-l2a"]),
+        (("s2",), ["s2"]),
+        ((), None),
+        (None, None),
+    ],
+)
+def test_an_api_given_by_its_address_is_asked_for_one_collection(
+    folder: Path, offered: tuple[str, ...] | None, asked: list[str] | None
+) -> None:
+    api = Api(folder, collections=offered)
+    with serving(api) as web:
+        remote(web, collection=None).search(EVERYWHERE, ALWAYS)
+    assert api.asked[0].get("collections") == asked
+
+
+def test_an_api_of_other_collections_is_refused_with_their_names(folder: Path) -> None:
+    api = Api(folder, collections=("hls2-s30", "sentinel-2-c1-l2a"))
+    with serving(api) as web:
+        for ask in (lambda it: it.search(EVERYWHERE, ALWAYS), lambda it: it.fetch(["a"])):
+            with pytest.raises(SourceNameError, match=r"2 collections \(hls2-s30, sentinel-2-c1-l2a\)"):
+                ask(remote(web, collection=None))
+    assert api.asked == []
+
+
+def test_a_list_of_collections_that_is_none_says_so(folder: Path) -> None:
+    api = Api(folder, collections=("s2",))
+
+    def answering(request: Request) -> Answer:
+        return as_json({"links": []}) if request.path == "/collections" else api(request)
+
+    with serving(answering) as web, pytest.raises(BrokenCatalogueError, match="lists no collections"):
+        remote(web, collection=None).search(EVERYWHERE, ALWAYS)
+
+
+def renamed(folder: Path, root: Path, names: dict[str, str | None]) -> StacImagery:
+    """The folder's scenes at another place, with some collections changed; nothing else is known of the source."""
+    shutil.copytree(folder, root)
+    for item_id, name in names.items():
+        path = root / item_id / "item.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "collection": name}))
+    return StacImagery(rules(collection=None), str(root), threads=1)
+
+
+def test_a_static_catalogue_gives_the_items_of_one_collection(folder: Path, tmp_path: Path) -> None:
+    first, second = metadata(0).id, metadata(40).id
+    mixed = renamed(folder, tmp_path / "mixed", {first: "sentinel-2-c1-l2a"})
+    assert [entry.scene.id for entry in mixed.search(EVERYWHERE, ALWAYS).items] == [second]
+    other = renamed(folder, tmp_path / "other", {first: "s2", second: "s2"})
+    assert len(other.search(EVERYWHERE, ALWAYS).items) == 2
+    silent = renamed(folder, tmp_path / "silent", {first: None})
+    assert len(silent.search(EVERYWHERE, ALWAYS).items) == 2
+    open_ = renamed(folder, tmp_path / "open", {first: "hls2-s30", second: "s2"})
+    with pytest.raises(SourceNameError, match=r"2 collections \(hls2-s30, s2\)") as caught:
+        open_.search(EVERYWHERE, ALWAYS)
+    assert caught.value.exit_code == 2
+    march = Period(first=date(2023, 3, 1), last=date(2023, 3, 31), label="2023-03")
+    assert [entry.scene.id for entry in open_.search(EVERYWHERE, march).items] == [first]
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])

@@ -6,6 +6,7 @@ judged here, only the walk through a static catalogue is cut short where a colle
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -79,12 +80,38 @@ class Catalogue:
             SourceUnreachableError: an address does not answer after retries.
             BrokenCatalogueError: it answers, but not with STAC.
         """
-        try:
+        with self._failures():
             href, root = self._root()
             if _is_api(root):
                 yield from self._asked(root, href, wanted)
             else:
                 yield from self._walked(root, href, wanted, depth=0, seen=set())
+
+    def collections(self) -> tuple[str, ...]:
+        """Ids of the collections an API lists; none for an API that lists none, and for a static catalogue.
+
+        Raises:
+            LczmapError: as `items` does.
+        """
+        with self._failures():
+            href, root = self._root()
+            page = next((target for rel, target in _links(root, f"{href.rstrip('/')}/") if rel == "data"), None)
+            names: list[str] = []
+            seen: set[str] = set()
+            while _is_api(root) and page is not None and page not in seen:
+                seen.add(page)
+                body = json.loads(self._io.read_text(page))
+                if not isinstance(body, Mapping) or not isinstance(body.get("collections"), list):
+                    raise self._no_stac(f"{page} lists no collections")
+                names += [str(each["id"]) for each in body["collections"] if isinstance(each, Mapping) and "id" in each]
+                page = next((target for rel, target in _links(body, page) if rel == "next"), None)
+            return tuple(dict.fromkeys(names))
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Say in a sentence what went wrong within."""
+        try:
+            yield
         except APIError as error:
             raise self._failed(error) from error
         except json.JSONDecodeError as error:

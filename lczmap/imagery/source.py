@@ -14,7 +14,7 @@ from lczmap.imagery.offset import DARK_BANDS, offset_shown
 from lczmap.imagery.resample import digital_numbers
 from lczmap.imagery.signing import PlanetaryComputerSigner, Unsigned
 from lczmap.things.composite import Composite
-from lczmap.words.errors import SourceError, SpecError
+from lczmap.words.errors import SourceError, SourceNameError, SpecError
 from lczmap.words.grid import PixelGrid
 from lczmap.words.period import Period
 from lczmap.words.place import LonLatBox
@@ -24,6 +24,10 @@ from lczmap.words.spec import CompositeMethod
 
 OVERVIEW_PIXELS = 343
 """Longest side of the overview that settles an offset: 1/32 of a scene's 10,980 pixels."""
+
+
+LEVEL_2A = "sentinel-2-l2a"
+"""The collection that is taken where a catalogue holds several and the source's rules name none."""
 
 
 class StacImagery:
@@ -61,20 +65,21 @@ class StacImagery:
         """Every item whose footprint meets a box in a period (days of UTC), and those that cannot be used.
 
         Raises:
-            SourceNameError: a path is no STAC catalogue.
+            SourceNameError: a path is no STAC catalogue, or it is open which of several collections is meant.
             SourceUnreachableError: the source does not answer after retries.
             BrokenCatalogueError: it answers, but not with STAC.
         """
-        wanted = Wanted(collection=self._rules.collection, box=box, period=period)
-        return self._frozen(raw for raw in self._raw(wanted) if meets(raw, box, period))
+        wanted = Wanted(collection=self._collection(), box=box, period=period)
+        return self._frozen(self._of_one(raw for raw in self._raw(wanted) if meets(raw, box, period)))
 
     def fetch(self, ids: Sequence[str]) -> Sequence[SceneItem]:
         """Items by id, in the order asked for; offsets not yet settled.
 
         Raises:
             SourceError: one of them is gone, or cannot be used any more.
+            SourceNameError: as `search` does.
         """
-        found = self._frozen(self._raw(Wanted(collection=self._rules.collection, ids=tuple(ids))))
+        found = self._frozen(self._of_one(self._raw(Wanted(collection=self._collection(), ids=tuple(ids)))))
         by_id = {entry.scene.id: entry for entry in found.items}
         reasons = {entry.id: entry.reason for entry in found.skipped}
         for item_id in ids:
@@ -134,6 +139,38 @@ class StacImagery:
         return Found(
             items=tuple(entries[key] for key in sorted(entries)),
             skipped=tuple(skipped[key] for key in sorted(skipped)),
+        )
+
+    def _collection(self) -> str | None:
+        """The collection to ask for; None where neither the rules nor an API's list of collections name one."""
+        if self._rules.collection is not None:
+            return self._rules.collection
+        names = self._catalogue.collections()
+        return self._one_of(names) if names else None
+
+    def _of_one(self, items: Iterable[RawItem]) -> Iterable[RawItem]:
+        """Items of one collection, and those that name none; a static catalogue may hold several."""
+        if self._rules.collection is not None:
+            return items
+        kept = list(items)
+        names = sorted({str(raw.body["collection"]) for raw in kept if raw.body.get("collection")})
+        collection = self._one_of(names) if names else None
+        return [raw for raw in kept if raw.body.get("collection") in {None, "", collection}]
+
+    def _one_of(self, names: Sequence[str]) -> str:
+        """The collection among several whose items belong together: level 2A by its usual name, or the only one.
+
+        Raises:
+            SourceNameError: there are others only.
+        """
+        if LEVEL_2A in names:
+            return LEVEL_2A
+        if len(names) == 1:
+            return names[0]
+        listed = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+        raise SourceNameError(
+            f"The source {self._rules.title} holds {len(names)} collections ({listed}) and none is {LEVEL_2A}; give "
+            "--source a catalogue of Sentinel-2 L2A alone, or a name from `lczmap sources`."
         )
 
     def _raw(self, wanted: Wanted) -> Iterator[RawItem]:
