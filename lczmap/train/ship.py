@@ -10,7 +10,7 @@ import argparse
 import hashlib
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -130,7 +130,7 @@ def measure(
 
 
 def card_text(
-    *, weights: str, sha256: str, temperature: float, steps: int, table: Mapping[str, Mapping[str, float]]
+    *, weights: str, sha256: str, temperature: float, run: Sequence[str], table: Mapping[str, Mapping[str, float]]
 ) -> str:
     """The model card as TOML."""
     card = {
@@ -148,7 +148,7 @@ def card_text(
         "temperature": temperature,
         "sentinel_weight": SENTINEL_WEIGHT,
         "licence": "Apache-2.0",
-        "training": [*TRAINING, f"{steps} steps of 32 patches; the running average of the weights is what is shipped."],
+        "training": [*TRAINING, *run],
         "attribution": list(ATTRIBUTION),
         "limits": list(LIMITS),
         "metrics": {"agreement with the teacher (not accuracy)": table},
@@ -185,13 +185,13 @@ def rounded(network: ResNet11) -> ResNet11:
 
 
 def write_model(
-    network: ResNet11, steps: int, temperature: float, table: Mapping[str, Mapping[str, float]], *, out: Path
+    network: ResNet11, run: Sequence[str], temperature: float, table: Mapping[str, Mapping[str, float]], *, out: Path
 ) -> None:
-    """Write weights and card, the card last: it names the digest of the weights."""
+    """Write weights and card, the card last: it names the digest of the weights. `run` says how training went."""
     content = save(float16_tensors(network))
     digest = hashlib.sha256(content).hexdigest()
     weights = f"{NAME}.safetensors"
-    text = card_text(weights=weights, sha256=digest, temperature=temperature, steps=steps, table=table)
+    text = card_text(weights=weights, sha256=digest, temperature=temperature, run=run, table=table)
     parse_model_card(text)
     out.mkdir(parents=True, exist_ok=True)
     (out / weights).write_bytes(content)
@@ -205,6 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--patches", type=Path, nargs="+", required=True, help="the folders `distill` read")
     parser.add_argument("--teacher", type=Path, required=True, help="So2Sat GUL ResNet20-v2, Keras HDF5")
     parser.add_argument("--scene", type=Path, help="folder of a scene's bands, of a city never trained on")
+    parser.add_argument("--note", nargs="*", default=[], help="sentences on this training, for its card")
     parser.add_argument("--out", type=Path, default=WEIGHTS_FOLDER)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
@@ -217,7 +218,8 @@ def main(arguments: list[str] | None = None) -> int:
         scene=options.scene,
         cache=options.checkpoint.parent,
     )
-    write_model(state.average, state.step, temperature, table, out=options.out)
+    length = f"{state.step} steps of {Recipe.batch} patches; the running average of the weights is what is shipped."
+    write_model(state.average, [length, *options.note], temperature, table, out=options.out)
     return 0
 
 
