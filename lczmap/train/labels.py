@@ -6,6 +6,7 @@ The teacher looks through a simple atmosphere (`toa`), at 20 m bands as they com
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -63,15 +64,18 @@ def drawn_labels(
 def cached_labels(
     teacher: Teacher, patches: NDArray[np.float32], path: Path, *, rough: bool = False
 ) -> NDArray[np.float32]:
-    """The averaged labels of patches, kept in a file; made anew where their number is another.
+    """The averaged labels of patches, kept in a file whose name tells the teacher and the patches they are of.
 
     Rough ones (the mean of four views) decide how often a patch is drawn, and nothing else.
     """
-    if path.exists():
-        labels: NDArray[np.float32] = np.load(path, allow_pickle=False)
-        if len(labels) == len(patches):
-            return labels
+    of = hashlib.sha256(np.ascontiguousarray(patches).tobytes())
+    for tensor in teacher.state_dict().values():
+        of.update(tensor.numpy().tobytes())
+    kept = path.with_name(f"{path.stem}-{of.hexdigest()[:12]}.npy")
+    if kept.exists():
+        labels: NDArray[np.float32] = np.load(kept, allow_pickle=False)
+        return labels
     rng = np.random.default_rng(0)
     labels = drawn_labels(teacher, patches, rng, views=4) if rough else averaged_labels(teacher, patches)
-    np.save(path, labels)
+    np.save(kept, labels)
     return labels
