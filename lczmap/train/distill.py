@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from lczmap.device import choose_device
 from lczmap.models.resnet11 import ResNet11, as_volume
 from lczmap.models.resnet11_fast import pushed_down_logits
 from lczmap.train.augment import mixed, random_symmetries, randomly_regrained, relit, speckled
@@ -60,6 +61,8 @@ class Recipe:
     """Power by which rare classes are drawn more often: 0 as they come, 1 all classes alike."""
     views: int = 2
     """Random views of each patch the teacher's label is the mean of."""
+    device: str = "cpu"
+    """Where student and teacher compute; batches are drawn on the CPU."""
     compiled: bool = True
     """Compile the step (needs a C++ compiler, 35 s at the start; 1.7 times faster on two cores)."""
 
@@ -111,7 +114,7 @@ def train_step(state: State, recipe: Recipe, logits_of: Logits, seen: Tensor, la
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(recipe, state.step)
     volume = as_volume(seen).contiguous(memory_format=torch.channels_last_3d)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(seen.device.type, torch.bfloat16):
         logits = logits_of(state.network, volume)
     crossed = functional.cross_entropy(logits.float(), labels)
     state.optimizer.zero_grad(set_to_none=True)
@@ -133,19 +136,21 @@ def train_step(state: State, recipe: Recipe, logits_of: Logits, seen: Tensor, la
 def student_logits(network: ResNet11, patches: NDArray[np.float32]) -> NDArray[np.float32]:
     """Logits `(n, 17)` of patches `(n, 32, 32, 10)`, in evaluation mode."""
     network.eval()
+    device = next(network.parameters()).device
     answers = []
     with torch.inference_mode():
         for start in range(0, len(patches), 16):
             volume = as_volume(torch.from_numpy(patches[start : start + 16]))
-            answers.append(pushed_down_logits(network, volume.contiguous(memory_format=torch.channels_last_3d)))
-    return torch.cat(answers).numpy() if answers else np.empty((0, 17), dtype=np.float32)
+            laid = volume.to(device).contiguous(memory_format=torch.channels_last_3d)
+            answers.append(pushed_down_logits(network, laid))
+    return torch.cat(answers).cpu().numpy() if answers else np.empty((0, 17), dtype=np.float32)
 
 
 def fresh_state(recipe: Recipe) -> State:
     """A student with seeded first weights, its average, and an optimiser."""
-    torch.manual_seed(recipe.seed)
-    network = ResNet11().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    average = ResNet11()
+    torch.manual_seed(recipe.seed)  # on the CPU, so that first weights are the same on every device
+    network = ResNet11().to(memory_format=torch.channels_last_3d).to(recipe.device)  # type: ignore[call-overload]
+    average = ResNet11().to(recipe.device)
     average.load_state_dict(network.state_dict())
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.peak_rate, weight_decay=recipe.decay)
     return State(network=network, average=average.eval(), optimizer=optimizer)
@@ -166,7 +171,7 @@ def save_checkpoint(state: State, path: Path) -> None:
 
 def load_checkpoint(state: State, path: Path) -> None:
     """Set `state` to what `save_checkpoint` wrote."""
-    content = torch.load(path, weights_only=True)
+    content = torch.load(path, weights_only=True, map_location=next(state.network.parameters()).device)
     state.network.load_state_dict(content["network"])
     state.average.load_state_dict(content["average"])
     state.optimizer.load_state_dict(content["optimizer"])
@@ -177,7 +182,7 @@ def distil(recipe: Recipe, folders: list[Path], teacher_file: Path, out: Path) -
     """Train, or go on training, until the schedule or the time is up; checkpoints lie in `out`."""
     out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    teacher = read_teacher(teacher_file)
+    teacher = read_teacher(teacher_file).to(recipe.device)
     everything = read_patches(folders)
     learned, held = in_split(everything, ["train"]), in_split(everything, ["validation"])
     labels = cached_labels(teacher, surface_of(learned), out / "labels_train.npy", rough=True)
@@ -195,7 +200,9 @@ def distil(recipe: Recipe, folders: list[Path], teacher_file: Path, out: Path) -
     while state.step < recipe.steps:
         seen, target = draw_batch(canvas, chances, teacher, recipe, state.step)
         state.network.train()
-        recent.append(train_step(state, recipe, logits_of, torch.from_numpy(seen), torch.from_numpy(target)))
+        recent.append(
+            train_step(state, recipe, logits_of, *(torch.from_numpy(each).to(recipe.device) for each in (seen, target)))
+        )
         if state.step % 25 == 0:
             logger.info("step %d kl %.4f %.1f s", state.step, np.mean(recent), time.monotonic() - started)
             recent = []
@@ -234,11 +241,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--minutes", type=float, default=Recipe.minutes)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N or auto")
     parser.add_argument("--eager", action="store_true", help="do not compile the step")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     torch.set_num_threads(options.threads)
-    recipe = Recipe(seed=options.seed, steps=options.steps, minutes=options.minutes, compiled=not options.eager)
+    recipe = Recipe(
+        seed=options.seed,
+        steps=options.steps,
+        minutes=options.minutes,
+        device=str(choose_device(options.device)),
+        compiled=not options.eager,
+    )
     distil(recipe, options.patches, options.teacher, options.out)
     return 0
 

@@ -25,10 +25,11 @@ CHUNK = 64
 def teacher_probabilities(teacher: Teacher, above: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probabilities `(n, 17)` of top-of-atmosphere patches `(n, 32, 32, 10)`."""
     answers = np.empty((len(above), 17), dtype=np.float32)
+    device = next(teacher.parameters()).device
     with torch.inference_mode():
         for start in range(0, len(above), CHUNK):
             volume = torch.from_numpy(np.ascontiguousarray(above[start : start + CHUNK])).permute(0, 3, 1, 2)
-            answers[start : start + CHUNK] = teacher(volume).softmax(dim=1).numpy()
+            answers[start : start + CHUNK] = teacher(volume.to(device)).softmax(dim=1).cpu().numpy()
     return answers
 
 
@@ -70,7 +71,7 @@ def cached_labels(
     """
     of = hashlib.sha256(np.ascontiguousarray(patches).tobytes())
     for tensor in teacher.state_dict().values():
-        of.update(tensor.numpy().tobytes())
+        of.update(tensor.cpu().numpy().tobytes())
     kept = path.with_name(f"{path.stem}-{of.hexdigest()[:12]}.npy")
     if kept.exists():
         labels: NDArray[np.float32] = np.load(kept, allow_pickle=False)
