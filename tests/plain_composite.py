@@ -118,7 +118,7 @@ def taken_at(data: Band, row: Band, column: Band) -> Band:
 
 
 def by_warping(href: str, grid: PixelGrid, smooth: bool) -> Band:
-    """By GDAL's warper, its approximation as good as switched off."""
+    """By GDAL's warper, its approximation as good as switched off, and nothing but neighbours weighed."""
     with (
         rasterio.open(href) as raster,
         WarpedVRT(
@@ -131,6 +131,8 @@ def by_warping(href: str, grid: PixelGrid, smooth: bool) -> Band:
             src_nodata=0,
             nodata=0,
             tolerance=1e-9,  # 0 makes rasterio fail
+            XSCALE="1",  # else the warper blurs where a scene does not fill the grid
+            YSCALE="1",
         ) as warped,
     ):
         data = warped.read(1).astype(np.float64)

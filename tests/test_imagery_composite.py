@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
+from lczmap.run import observed_box
 from lczmap.things.composite import ASSUMED, UNMASKED, Composite
+from lczmap.things.patches import cut_patches
 from lczmap.words.bands import BAND_NAMES, COMPOSITE_NODATA
-from lczmap.words.grid import PixelGrid
-from lczmap.words.scene import Scene
+from lczmap.words.grid import PIXEL_METRES, TILE_METRES, PixelGrid, Tile, posts_across, window_offset
+from lczmap.words.scene import Scene, select_scenes
 from lczmap.words.spec import CompositeMethod
 from tests.imagery_scenes import GROUND, Written, gentle, metadata, patchy_scl, rough, source, written
 from tests.plain_composite import by_hand, by_warping, plain_composite
@@ -20,6 +22,10 @@ from tests.plain_composite import by_hand, by_warping, plain_composite
 METHOD = CompositeMethod()
 BARE = CompositeMethod(dilation_metres=0)
 """Without dilation nothing is lost where a scene ends: beyond it the classification is as unknown as in a cloud."""
+
+WEST, EAST = Tile(epsg=32651, column=18, row=262), Tile(epsg=32651, column=19, row=262)
+"""Two neighbours near 120.4 E, where zone 50 still reaches."""
+TILE_PIXELS = TILE_METRES // PIXEL_METRES
 
 
 def composite_on(grid: PixelGrid, found: Written, method: CompositeMethod = METHOD) -> Composite:
@@ -101,6 +107,59 @@ def test_neighbouring_grids_agree_where_they_overlap(five_days: Written) -> None
     np.testing.assert_array_equal(one.provenance[:, 45:], other.provenance[:, :32])
 
 
+@pytest.fixture(scope="module")
+def border(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """Scenes of two zones over the middle of the border between two tiles."""
+    _, south, east, _ = WEST.bounds
+    ground = PixelGrid(epsg=WEST.epsg, west=east - 700, north=south + 3000, metres=10, width=140, height=120)
+    x, y = Transformer.from_crs(WEST.epsg, 32650, always_xy=True).transform(east, south + 2400)
+    other = PixelGrid(
+        epsg=32650, west=round(x / 20) * 20 - 1000, north=round(y / 20) * 20 + 1000, metres=10, width=200, height=200
+    )
+    scenes = [
+        (metadata(0, grid=ground, mgrs="51RTP"), rough(0), patchy_scl(0, ground)),
+        (metadata(0, grid=other), gentle(0), patchy_scl(3, other)),
+        (metadata(5, grid=other), rough(1), patchy_scl(1, other)),
+        (metadata(10, grid=ground, mgrs="51RTP"), rough(2), patchy_scl(2, ground)),
+        (metadata(15, grid=other), rough(3), 4),
+    ]
+    return written(tmp_path_factory.mktemp("border"), scenes)
+
+
+@pytest.fixture(scope="module")
+def mapped_whole(border: Written) -> Composite:
+    """Both tiles and their halos at once."""
+    both = replace(WEST.observed, width=WEST.observed.width + TILE_PIXELS)
+    return composite_on(both, border)
+
+
+@pytest.mark.parametrize("tile", [WEST, EAST], ids=["west", "east"])
+def test_a_tile_is_what_the_region_mapped_whole_is_there(border: Written, mapped_whole: Composite, tile: Tile) -> None:
+    """Pixels in the halo too, and so the windows that reach across the border."""
+    chosen = select_scenes(border.entries, observed_box(tile), METHOD)
+    alone = border.imagery.composite(
+        tile.observed, [entry.scene for entry in chosen], [entry.item for entry in chosen], METHOD
+    )
+    first = (tile.column - WEST.column) * TILE_PIXELS
+    here = slice(first, first + tile.observed.width)
+    np.testing.assert_array_equal(alone.reflectance, mapped_whole.reflectance[:, :, here])
+    np.testing.assert_array_equal(alone.looks, mapped_whole.looks[:, here])
+    np.testing.assert_array_equal(alone.provenance, mapped_whole.provenance[:, here])
+
+    across = np.zeros((posts_across(100), posts_across(100)), np.bool_)
+    across[98:116, -2:] = tile == WEST
+    across[98:116, :2] |= tile == EAST
+    (patches,) = cut_patches(alone, 100, across)
+    assert patches.usable.sum() > 20
+    for post, window in zip(patches.posts[patches.usable], patches.reflectance[patches.usable], strict=True):
+        row, column = (window_offset(100) + 10 * int(at) for at in divmod(int(post), posts_across(100)))
+        column += first
+        assert column < TILE_PIXELS + 16 < column + 32, "the window reaches across the border"
+        expected = mapped_whole.reflectance[:, row : row + 32, column : column + 32].transpose(1, 2, 0)
+        clear = (expected != COMPOSITE_NODATA).all(axis=2)
+        np.testing.assert_array_equal(window[clear], expected[clear] * np.float32(1e-4))
+
+
 def test_two_zones_agree_with_an_exact_warp(tmp_path: Path) -> None:
     to_next = Transformer.from_crs(32650, 32651, always_xy=True)
     x, y = to_next.transform(GROUND.west + 600, GROUND.north - 500)
@@ -124,6 +183,31 @@ def test_two_zones_agree_with_an_exact_warp(tmp_path: Path) -> None:
         assert looks.max() == 2
         known = same & (looks > 0)
         assert np.abs(composite.reflectance[:, known] - median[:, known]).max() <= 2
+
+
+@pytest.mark.parametrize("epsg", [32636, 32736])
+def test_a_grid_across_the_equator_reads_both_of_its_zones(tmp_path: Path, epsg: int) -> None:
+    """The zones differ by 10,000 km of northing and nothing else: rows below 0 in the north, scenes from the south."""
+    north = PixelGrid(epsg=32636, west=454_000, north=400, metres=10, width=120, height=104)
+    south = replace(north, epsg=32736, north=10_000_400)
+    grid, other = (north, south) if epsg == north.epsg else (south, north)
+
+    def scenes(of_other: PixelGrid) -> Written:
+        return written(
+            tmp_path / str(of_other.epsg),
+            [
+                (metadata(0, grid=grid, mgrs="36NVF", baseline="03.02"), rough(0), patchy_scl(0)),
+                (metadata(0, grid=of_other, mgrs="36MVE"), rough(1), patchy_scl(1)),
+                (metadata(5, grid=of_other, mgrs="36MVE"), rough(2), patchy_scl(2)),
+            ],
+        )
+
+    found, one = scenes(other), scenes(grid)
+    assert {scene.epsg for scene in found.scenes} == {32636, 32736}
+    got, expected = composite_on(grid, found), composite_on(grid, one)
+    assert expected.looks.max() == 2
+    np.testing.assert_array_equal(got.looks, expected.looks)
+    np.testing.assert_allclose(got.reflectance, expected.reflectance, atol=1)
 
 
 def test_gdals_own_bilinear_agrees(five_days: Written) -> None:

@@ -4,6 +4,7 @@ In: an open raster and a grid. Out: (rows, columns) digital numbers, 0 where the
 a pixel depends on nothing but the pixel, so that grids which overlap agree there.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Literal
 
@@ -26,6 +27,8 @@ _STRIP = 32
 """Coarse rows doubled together, so that the intermediate sums stay in a core's cache."""
 _TOLERANCE = 0.001
 """Error allowed to GDAL's approximate transformation, in pixels; its default of 1/8 would show between tiles."""
+_COLUMN = 640
+"""Pixels across that are warped together: half a tile, so that a tile with its halo takes four."""
 
 
 def read_on_grid(raster: DatasetReader, grid: PixelGrid, between: Between) -> Numbers:
@@ -147,16 +150,29 @@ def _sixteenths(coarse: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 
 def _warped(raster: DatasetReader, grid: PixelGrid, between: Between) -> Numbers:
-    """Another zone, or pixels that do not fit: GDAL's warper."""
+    """Another zone, or pixels that do not fit: GDAL's warper.
+
+    It approximates along each row of what is read at once. So that a pixel does not depend on the grid it is wanted
+    for, what is read at once are columns of the zone's own lattice, never the grid.
+    """
+    side = _COLUMN * grid.metres
+    left, _, right, _ = grid.bounds
+    first, last = left // side, -(-right // side)
     with WarpedVRT(
         raster,
         crs=CRS.from_epsg(grid.epsg),
-        transform=Affine(*grid.transform),
-        width=grid.width,
+        transform=Affine(*replace(grid, west=first * side).transform),
+        width=(last - first) * _COLUMN,
         height=grid.height,
         resampling=Resampling[between],
         src_nodata=raster.nodata or 0,
         nodata=0,
         tolerance=_TOLERANCE,
+        XSCALE="1",  # else guessed anew for each column: one that reaches outside the raster would be blurred
+        YSCALE="1",
     ) as warped:
-        return digital_numbers(warped.read(1), None)
+        columns = [
+            warped.read(1, window=Window(start * _COLUMN, 0, _COLUMN, grid.height)) for start in range(last - first)
+        ]
+    skipped = (left - first * side) // grid.metres
+    return digital_numbers(np.hstack(columns)[:, skipped : skipped + grid.width], None)
