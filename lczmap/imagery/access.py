@@ -89,13 +89,19 @@ class RasterAccess:
                 return self._read_once(asset, task, {} if attempt == 1 else _UNREMEMBERED)
             except (RasterioError, ValueError) as error:
                 reason = _reason(error)
-                refused = _REFUSED.search(reason) is not None
+                refused = self._refused(reason)
                 if attempt < self.tries and (refused or _PASSING.search(reason)):
                     self.signer.forget(asset.href)
                     time.sleep(self.pause_seconds * 2 ** (attempt - 1))
                     continue
                 raise _refusal(asset, self.credentials) if refused else _failure(asset, reason) from error
         raise AssertionError("unreachable")
+
+    def _refused(self, reason: str) -> bool:
+        """Whether the source, not the item, is to blame: open buckets say 403 where one file is missing."""
+        found = _REFUSED.search(reason)
+        keyed = bool(self.credentials) or not isinstance(self.signer, Unsigned)
+        return found is not None and (keyed or "401" in found.group())
 
     def _read_once(
         self, asset: Asset, task: Callable[[DatasetReader], Result], more_settings: Mapping[str, str]
