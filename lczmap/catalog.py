@@ -155,8 +155,16 @@ def source(text: str = DEFAULT_SOURCE) -> SourceRules:
         raise SourceNameError(
             f"The source {text!r} is no known name ({', '.join(known)}), no http address and no path that exists.{hint}"
         )
-    catalogue_file(text)
-    return replace(generic, name="local", title="STAC catalogue on disk", url=None)
+    root = catalogue_file(text)
+    said = json.loads(root.read_bytes())
+    return replace(
+        generic,
+        name="local",
+        title="STAC catalogue on disk",
+        url=None,
+        attribution=str(said.get("attribution", generic.attribution)),
+        licence=str(said.get("license", generic.licence)),
+    )
 
 
 def catalogue_file(text: str) -> Path:

@@ -57,6 +57,9 @@ def one_sentence(said: str, *needed: str) -> None:
         assert word.lower() in last.lower(), f"{word!r} is not in {last!r}"
 
 
+LONG = "x" * 400
+"""A name that no file system holds."""
+
 USAGE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "unknown city": (("city", "Hangzhu", *DATE), ("Hangzhou",)),
     "no such city at all": (("city", "Qqxzv", *DATE), ("Qqxzv",)),
@@ -80,6 +83,8 @@ USAGE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "smaller than a cell": (("city", "--aoi", "13.3,52.5,13.3001,52.5001", *DATE), ("cell",)),
     "rubbish box": (("city", "--aoi", "a,b,c,d", *DATE), ("west,south,east,north",)),
     "no such file": (("city", "--aoi", "nowhere.geojson", *DATE), ("nowhere.geojson",)),
+    "long name": (("city", "--aoi", BOX, "--name", LONG, *DATE), ("--name",)),
+    "unwritable": (("city", "--aoi", BOX, "--source", "scenes", "--out", "/proc/maps", *DATE), ("--out",)),
     "huge": (("city", "--aoi", "12.2,47,14.8,52", *DATE), ("--yes",)),
     "unknown source": (("city", "--aoi", BOX, "--source", "earth-serch", *DATE), ("earth-search",)),
     "posting": (("city", "--aoi", BOX, "--posting", "90", *DATE), ("320",)),
@@ -276,3 +281,26 @@ def test_help_imports_nothing_heavy() -> None:
         check=True,
     ).stdout.split()
     assert not {"torch", "dask", "xarray", "prefect", "rasterio", "numpy", "shapely"} & set(seen)
+
+
+def test_a_reader_that_goes_leaves_the_map(catalogue: Path, tmp_path: Path) -> None:
+    words = ["city", "--aoi", BOX, "--name", "here", "--source", str(catalogue), "--out", str(tmp_path / "out"), *DATE]
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-m", "lczmap", *words],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    os.close(writer)
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "out" / "here" / "2024-10" / "item.json").is_file()
+
+
+def test_machines_hear_of_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["city", "Qqxzv", "--date", "2023", "--json"]) == 2
+    heard = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (heard["event"], heard["code"]) == ("error", 2)

@@ -106,9 +106,11 @@ def map_and_tell(  # noqa: PLR0913 - what the command's options come down to
         Exit status: 0, or 3 where too many cells are nodata.
     """
     from lczmap import run  # noqa: PLC0415 - brings torch and xarray
+    from lczmap.device import choose_device  # noqa: PLC0415
     from lczmap.store.disk import check_writable  # noqa: PLC0415
 
     check_writable(site.out)
+    choose_device(site.device)
     with voice.listening() as tell:
         ready = run.plan(place, spec, site, tell=tell) if frozen is None else run.replay(frozen, site, tell=tell)
         product = run.carry_out(ready, site, tell=tell, manner=run.Manner(fresh=fresh, clip=clip))
@@ -127,8 +129,8 @@ def map_and_tell(  # noqa: PLR0913 - what the command's options come down to
     )
     if partial and not allow_gaps:
         click.echo(
-            f"lczmap: The map is partial: {gaps:.1%} of the wanted cells are nodata, more than "
-            f"{GAPS_ALLOWED:.0%}; it is published and flagged (--allow-gaps accepts it).",
+            f"lczmap: The map is partial: {product.nodata:,} of {product.wanted:,} wanted cells ({gaps:.2%}) have no "
+            f"class, the limit is {GAPS_ALLOWED:.0%}; it is published and flagged (--allow-gaps accepts it).",
             err=True,
         )
         return PARTIAL
@@ -138,9 +140,15 @@ def map_and_tell(  # noqa: PLR0913 - what the command's options come down to
 def _summarise(product: "Product", voice: Voice) -> None:
     """What was made, and where it lies."""
     voice.say()
-    for area in sorted(product.areas, key=lambda entry: -entry.cells)[:5]:
-        if area.cells:
-            voice.say(f"  {area.zone.title:<28} {area.km2:9.2f} km2  {area.percent:5.1f} %")
+    ranked = sorted((entry for entry in product.areas if entry.cells), key=lambda entry: -entry.cells)
+    for area in ranked[:5]:
+        voice.say(f"  {area.zone.title:<28} {area.km2:9.2f} km2  {area.percent:5.1f} %")
+    if len(ranked) > 5:
+        rest = f"{len(ranked) - 5} more"
+        km2, percent = sum(entry.km2 for entry in ranked[5:]), sum(entry.percent for entry in ranked[5:])
+        voice.say(f"  {rest:<28} {km2:9.2f} km2  {percent:5.1f} %")
+    if product.nodata:
+        voice.say(f"  no class: {product.nodata:,} of {product.wanted:,} cells")
     for bit, cells in product.flagged.items():
         voice.say(f"  flagged: {MEANINGS[bit]}: {cells:,} of {product.wanted:,} cells")
     if not product.written:
@@ -149,6 +157,9 @@ def _summarise(product: "Product", voice: Voice) -> None:
         if role in product.files:
             voice.say(f"{role:<10} {product.files[role]}")
     voice.say(f"{'product':<10} {product.folder}")
+    editions = product.folder / ".editions"
+    if product.written and editions.is_dir():
+        voice.say(f"Earlier maps of this place and period are kept in {editions}")
 
 
 def _manifest(path: Path, asked: Asked) -> Plan:

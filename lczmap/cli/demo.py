@@ -28,7 +28,12 @@ def demo(*, out: Path, posting: str, seed: int, device: str, as_json: bool, quie
     voice = Voice(as_json=as_json, quiet=quiet)
     simulated = simulate(out / ".lczmap" / "demo", seed=seed)
     voice.say(f"Simulated scenes of {simulated.name} (seed {seed}): {simulated.catalogue}")
-    place = area_place(simulated.box.polygon, slug="demo", name=simulated.name, note="a simulated city")
+    place = area_place(
+        simulated.box.polygon,
+        slug="demo" if seed == 0 else f"demo-seed-{seed}",
+        name=f"{simulated.name} (simulated)",
+        note="a simulated city, no real place",
+    )
     spec = RunSpec(
         period=parse_period(simulated.period, today=date.today()),  # noqa: DTZ011 - the user's day
         source="local",

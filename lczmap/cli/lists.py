@@ -1,12 +1,13 @@
 """`lczmap cities`, `sources`, `models`: what there is to choose from."""
 
+import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 
 import click
 
 from lczmap import catalog, weights
-from lczmap.cli.speak import Voice
+from lczmap.cli.speak import Voice, echo
 from lczmap.words.grid import TILE_METRES
 from lczmap.words.place import Place, cover
 from lczmap.words.zone import zone_label
@@ -25,9 +26,9 @@ def cities(name: str | None, *, as_json: bool) -> None:
     if as_json:
         return
     if name:
-        click.echo(f"Extent: {places[0].extent_note}")
+        echo(f"Extent: {places[0].extent_note}")
     else:
-        click.echo("Every city of 15,000 people or more is known besides: lczmap cities NAME.")
+        echo("Every city of 15,000 people or more is known besides: lczmap cities NAME.")
 
 
 @click.command()
@@ -44,9 +45,9 @@ def sources(*, as_json: bool) -> None:
         }
         Voice(as_json=as_json).fact("source", {"name": rules.name, **lines})
         if not as_json:
-            click.echo(f"{rules.name}{' (default)' if number == 0 else ''}")
+            echo(f"{rules.name}{' (default)' if number == 0 else ''}")
             for label, text in lines.items():
-                click.echo(textwrap.fill(text, 100, initial_indent=f"  {label:<12} ", subsequent_indent=" " * 15))
+                echo(textwrap.fill(text, 100, initial_indent=f"  {label:<12} ", subsequent_indent=" " * 15))
 
 
 @click.command()
@@ -56,7 +57,7 @@ def models(name: str | None, *, as_json: bool) -> None:
     """List the models that come with lczmap, or show the card of NAME."""
     if name:
         card = weights.find_card(name)
-        click.echo((weights.WEIGHTS_FOLDER / f"{card.name}.toml").read_text(encoding="utf-8"))
+        echo((weights.WEIGHTS_FOLDER / f"{card.name}.toml").read_text(encoding="utf-8"))
         return
     rows = [
         {
@@ -77,7 +78,7 @@ def _city_row(place: Place) -> Mapping[str, str | int]:
         "name": place.name,
         "slug": place.slug,
         "zone": zone_label(place.epsg),
-        "box": place.box.text,
+        "box": ",".join(f"{edge:.2f}" for edge in place.geometry.bounds),
         "margin km": place.margin_metres // 1000,
         "tiles": tiles,
         "km2": round(tiles * (TILE_METRES / 1000) ** 2),
@@ -98,4 +99,5 @@ def _table(rows: Sequence[Mapping[str, str | int]], *, as_json: bool, kind: str)
         table.add_column(name, overflow="fold", justify="right" if isinstance(rows[0][name], int) else "left")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
-    Console().print(table)
+    # what is piped is read by programs: no line of it is folded
+    Console(width=None if sys.stdout.isatty() else 240).print(table)

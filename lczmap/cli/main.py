@@ -18,6 +18,7 @@ from typing import NoReturn
 import click
 
 from lczmap import __version__
+from lczmap.cli.speak import Voice
 from lczmap.words.errors import LczmapError
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -68,7 +69,8 @@ class Commands(click.Group):
 @click.command(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 2 usage, 3 partial map, 4 no usable imagery, 5 source or store failed, 1 a bug.",
+    epilog="Exit codes: 0 done, 2 usage, 3 partial map, 4 no usable imagery, 5 source or store failed, 1 a bug, "
+    "130 interrupted, 143 terminated.",
 )
 @click.version_option(__version__, prog_name="lczmap")
 def lczmap() -> None:
@@ -106,16 +108,13 @@ def status_of(words: Sequence[str]) -> int:  # noqa: PLR0911 - one return an end
     except click.exceptions.Exit as ending:
         return ending.exit_code
     except click.ClickException as error:
-        return _say(error.format_message(), 2)
+        return _say(error.format_message(), 2, words)
     except LczmapError as error:
-        return _say(str(error), error.exit_code)
+        return _say(str(error), error.exit_code, words)
     except (KeyboardInterrupt, click.Abort):
         return _say("Interrupted; finished tiles are kept, the same command goes on from there.", INTERRUPTED)
     except Terminated:
         return _say("Terminated; finished tiles are kept, the same command goes on from there.", TERMINATED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug becomes a report, not a traceback
         return _say(f"This is a bug in lczmap ({error!r}); please report it with {_bug_report(words)}.", 1)
     finally:
@@ -123,7 +122,9 @@ def status_of(words: Sequence[str]) -> int:  # noqa: PLR0911 - one return an end
     return result if isinstance(result, int) else 0
 
 
-def _say(sentence: str, code: int) -> int:
+def _say(sentence: str, code: int, words: Sequence[str] = ()) -> int:
+    if "--json" in words:
+        Voice(as_json=True).fact("error", {"code": code, "text": sentence})
     click.echo(f"lczmap: {sentence}", err=True)
     return code
 

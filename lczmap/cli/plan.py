@@ -8,6 +8,7 @@ import click
 from lczmap.cli.city import state
 from lczmap.cli.options import Asked, Shared, run_options
 from lczmap.cli.speak import Voice
+from lczmap.words.errors import OutputPathError
 from lczmap.words.estimate import Estimate, estimate
 from lczmap.words.event import counted
 from lczmap.words.manifest import manifest_of
@@ -33,7 +34,7 @@ def plan(*, write: Path | None, **shared: Shared) -> int:
         voice.say("Posting 320 m is the paper's paired cell; WRF and WUDAPT users expect --posting 100.")
 
     from lczmap import assemble, run  # noqa: PLC0415 - brings torch and xarray
-    from lczmap.store.disk import check_writable, write_whole  # noqa: PLC0415
+    from lczmap.store.disk import check_writable  # noqa: PLC0415
 
     if write is not None:
         check_writable(write.absolute().parent)
@@ -43,8 +44,14 @@ def plan(*, write: Path | None, **shared: Shared) -> int:
     reckoned = estimate(frozen, patches_per_second=assemble.measured_rate(spec, site))
     _tell(frozen, reckoned, voice)
     if write is not None:
-        write_whole(write, manifest_of(frozen).encode())
-        voice.say(f"Plan written to {write}; run it with: lczmap city --from {write}")
+        try:
+            write.write_text(manifest_of(frozen), encoding="utf-8")
+        except OSError as error:
+            raise OutputPathError(
+                f"The plan cannot be written to {write} ({error.strerror}); name another file."
+            ) from error
+        again = f" --source {site.local_source}" if site.local_source is not None else ""
+        voice.say(f"Plan written to {write}; run it with: lczmap city --from {write}{again}")
     return 0
 
 
@@ -60,7 +67,8 @@ def _tell(frozen: Plan, reckoned: Estimate, voice: Voice) -> None:
         voice.say(f"Left out   {entry.id}: {entry.reason}")
     if len(frozen.skipped) > 5:
         voice.say(f"           and {len(frozen.skipped) - 5} more")
-    voice.say(f"Read       about {reckoned.read_gigabytes:.2g} GB from {frozen.source.title} (egress, if it charges)")
+    egress = " (egress, if it charges)" if frozen.source.url is not None else ""
+    voice.say(f"Read       about {reckoned.read_gigabytes:.2g} GB from {frozen.source.title}{egress}")
     voice.say(f"Stored     about {reckoned.stored_gigabytes:.2g} GB")
     voice.say(f"Memory     about {reckoned.memory_gigabytes:.1f} GB")
     voice.say(f"Time       about {_spell(reckoned.seconds)} to classify on this machine, plus reading")

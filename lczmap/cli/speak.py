@@ -1,14 +1,22 @@
 """How a run is told: bars on a terminal, plain lines when piped, JSON for machines, nothing when quiet."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-import click
-
 from lczmap.words.event import Event, Listener, nobody
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a line; where the reader has gone (`| head`), go on in silence: a map is worth more than its telling."""
+    stream = sys.stderr if err else sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +31,12 @@ class Voice:
     def say(self, text: str = "") -> None:
         """One line for people, on standard output."""
         if not (self.as_json or self.quiet):
-            click.echo(text)
+            echo(text)
 
     def fact(self, kind: str, facts: Mapping[str, object]) -> None:
         """One object for machines."""
         if self.as_json:
-            click.echo(json.dumps({"event": kind, **facts}, default=str))
+            echo(json.dumps({"event": kind, **facts}, default=str))
 
     @contextmanager
     def listening(self) -> Iterator[Listener]:
@@ -53,9 +61,9 @@ def _plain_lines() -> Listener:
     def tell(event: Event) -> None:
         step = max(1, event.total // 20)
         if not event.total:
-            click.echo(f"{event.stage}: {event.text}", err=True)
+            echo(f"{event.stage}: {event.text}", err=True)
         elif event.done % step == 0 or event.done == event.total:
-            click.echo(f"{event.stage} {event.done}/{event.total}: {event.text}", err=True)
+            echo(f"{event.stage} {event.done}/{event.total}: {event.text}", err=True)
 
     return tell
 

@@ -65,8 +65,11 @@ def check_writable(out: Path) -> None:
     standing = _standing(out)
     if not standing.is_dir():
         raise OutputPathError(f"{standing} is not a folder, so {out} cannot be written; choose another --out.")
-    with disk_errors(standing):
-        _probe(standing)
+    try:
+        with disk_errors(standing):
+            _probe(standing)
+    except OSError as error:  # /proc and its like refuse in ways of their own
+        raise OutputPathError(f"{standing} cannot be written ({error}); choose another --out.") from error
 
 
 def mark() -> str:

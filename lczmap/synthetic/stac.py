@@ -164,6 +164,8 @@ def write_catalogue(root: Path, items: Sequence[Path], *, title: str = "Simulate
         "stac_version": "1.0.0",
         "id": "simulated",
         "description": title,
+        "attribution": "Simulated scenes of no real place",
+        "license": "CC0-1.0",
         "links": [_link("root", "./catalog.json"), _link("child", "./collection.json")],
     }
     return _write_json(root / "catalog.json", catalog)

@@ -109,7 +109,9 @@ def _check_keys(plan: Plan, tables: Table) -> None:
     """Refuse a manifest that was edited: its keys no longer follow from it."""
     for entry, row in zip(plan.tiles, _rows(tables, "tiles"), strict=True):
         if row["map_key"] != map_key(plan, entry):
-            raise SpecError(f"the key of tile {entry.tile.name} does not follow from it; it was edited. Plan anew.")
+            raise SpecError(
+                f"the key of tile {entry.tile.name} does not follow from it: it was edited, or written by another build. Plan anew."
+            )
 
 
 def _plan(tables: Table) -> Plan:

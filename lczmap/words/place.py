@@ -25,6 +25,9 @@ from lczmap.words.zone import NORTH_LIMIT, SOUTH_LIMIT, kilometres_outside, zone
 REACH_KM = 100.0
 """How far an area may lie outside its zone: beyond that UTM distorts and Sentinel-2 has no tiles."""
 
+LONGEST_SLUG = 80
+"""Letters of a slug at most: names of files hold it with the period, and file systems end at 255."""
+
 _EDGE_DEGREES = 0.01
 """Edges are cut this fine before projection: the chord then errs by centimetres at any latitude."""
 _LETTERS = str.maketrans(
@@ -90,6 +93,11 @@ class Place:
         """Refuse an area where no map can be made."""
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.slug):
             raise AreaError(f"{self.slug!r} cannot name a place; use letters, digits and dashes (--name).")
+        if len(self.slug) > LONGEST_SLUG:
+            raise AreaError(
+                f"{self.slug[:20]}... has {len(self.slug)} letters, too many for file names; give one of at most "
+                f"{LONGEST_SLUG} with --name."
+            )
         check_area(self.geometry)
         vertices = shapely.get_coordinates(shapely.segmentize(self.geometry, 0.25))
         reach = kilometres_outside(vertices[:, 0], vertices[:, 1], epsg=self.epsg)
