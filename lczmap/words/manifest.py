@@ -110,7 +110,8 @@ def _check_keys(plan: Plan, tables: Table) -> None:
     for entry, row in zip(plan.tiles, _rows(tables, "tiles"), strict=True):
         if row["map_key"] != map_key(plan, entry):
             raise SpecError(
-                f"the key of tile {entry.tile.name} does not follow from it: it was edited, or written by another build. Plan anew."
+                f"the key of tile {entry.tile.name} does not follow from it: it was edited, or written by another "
+                "build. Plan anew."
             )
 
 
