@@ -1,6 +1,7 @@
 """What a plan is said to take grows with what it reads, and is of the right order."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -10,7 +11,8 @@ from tests.plans import EAST, WEST, plan_of_tiles, scene
 
 def test_an_estimate_grows_with_scenes_tiles_and_cells() -> None:
     one = plan_of_tiles(320, {WEST: [(0, 0)]}, [scene()])
-    two = plan_of_tiles(320, {WEST: [(0, 0)], EAST: [(0, 0), (1, 1)]}, [scene(), scene("S2B_33UUU_20240711_0_L2A")])
+    later = replace(scene("S2B_33UUU_20240711_0_L2A"), solar_day=date(2024, 7, 11))
+    two = plan_of_tiles(320, {WEST: [(0, 0)], EAST: [(0, 0), (1, 1)]}, [scene(), later])
     small, large = (estimate(plan, patches_per_second=10) for plan in (one, two))
     assert (small.cells, large.cells) == (1, 3)
     assert (small.tiles, large.tiles) == (1, 2)
