@@ -82,7 +82,8 @@ class Manner:
 def plan(place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody) -> Plan:
     """Freeze everything a map of a place depends on.
 
-    Reads the catalogue and at most one coarse overview for each item; writes nothing.
+    Reads the catalogue and a coarse overview of each item, two more where that does not settle its offset; writes
+    nothing.
 
     Raises:
         AreaError: a tile of the place reaches across the antimeridian.
@@ -302,7 +303,7 @@ def _settle(
                 broken.append(result)
             else:
                 settled[result.scene.id] = result
-            tell(Event(stage="settle", text="reading one overview an item", done=done, total=len(entries)))
+            tell(Event(stage="settle", text="checking how each item's values are coded", done=done, total=len(entries)))
     return settled, tuple(broken)
 
 

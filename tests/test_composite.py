@@ -14,12 +14,11 @@ from lczmap.things.composite import (
     ASSUMED,
     UNMASKED,
     SceneView,
-    clear_median,
     clear_of_scl,
     composite_of,
     look_of,
 )
-from lczmap.things.median import ABSENT, network
+from lczmap.things.median import ABSENT, median_of_looks, network
 from lczmap.words.bands import COMPOSITE_NODATA
 from lczmap.words.spec import SCL_DROPPED
 
@@ -29,6 +28,12 @@ def nan_median(values: NDArray[np.int16], clear: NDArray[np.bool_]) -> NDArray[n
         warnings.simplefilter("ignore", RuntimeWarning)
         median = np.nanmedian(np.where(clear, values.astype(np.float64), np.nan), axis=0)
     return np.where(np.isnan(median), COMPOSITE_NODATA, np.rint(median)).astype(np.int16)
+
+
+def clear_median(values: NDArray[np.int16], clear: NDArray[np.bool_]) -> NDArray[np.int16]:
+    """Median over the clear looks of one band, by the sorting network."""
+    present = clear.sum(axis=0, dtype=np.uint8)
+    return median_of_looks(list(np.where(clear, values, ABSENT)), present)
 
 
 @given(st.data())

@@ -23,7 +23,7 @@ from lczmap.words.plan import Plan
 def plan(*, write: Path | None, **shared: Shared) -> int:
     """Say what mapping a city or an area would take: cells, scenes, gigabytes, memory, time.
 
-    Searches the catalogue and reads at most one coarse overview for each item.
+    Searches the catalogue and reads a coarse overview of each item, two more where that does not settle its offset.
     """
     asked = Asked(**shared)  # type: ignore[arg-type]
     voice = Voice(as_json=asked.as_json)

@@ -188,19 +188,3 @@ def blank_composite(rows: int, columns: int) -> Composite:
         looks=np.zeros((rows, columns), np.uint8),
         provenance=np.zeros((rows, columns), np.uint8),
     )
-
-
-def clear_median(values: NDArray[np.int16], clear: NDArray[np.bool_]) -> NDArray[np.int16]:
-    """Median over the clear looks of one band.
-
-    Of an even number of looks it is the mean of the middle two, rounded half to even.
-
-    Args:
-        values: (looks, rows, columns), reflectance x 10,000.
-        clear: (looks, rows, columns), True where the look counts.
-
-    Returns:
-        (rows, columns), `COMPOSITE_NODATA` where no look counts.
-    """
-    present = clear.sum(axis=0, dtype=np.uint8)
-    return median_of_looks(list(np.where(clear, values, ABSENT)), present)

@@ -98,6 +98,11 @@ def area(path: Path, columns: int, rows: int) -> Path:
     return path
 
 
+def mapping(place: Path, source: Path, out: Path) -> list[str]:
+    """The command line that maps an area from scenes on disk."""
+    return ["city", "--aoi", str(place), "--date", "2024-06", "--source", str(source), "--out", str(out), "-q"]
+
+
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -114,18 +119,7 @@ def main() -> None:
         place = area(root / "one.geojson", 1, 1)
         times = []
         for attempt in range(5):
-            words = [
-                "city",
-                "--aoi",
-                str(place),
-                "--date",
-                "2024-06",
-                "--source",
-                str(one),
-                "--out",
-                f"{root}/o{attempt}",
-            ]
-            times.append(measured([*lczmap, *words, "-q"])[0])
+            times.append(measured([*lczmap, *mapping(place, one, root / f"o{attempt}")])[0])
         print(f"{'one tile, 64 cells, 2 scenes':<37} {statistics.median(times):.2f}")
         print("\ntiles   peak MB   against the first")
         first = None
@@ -133,18 +127,7 @@ def main() -> None:
             columns, rows = (int(side) for side in block.split("x"))
             source = apart(root / block, columns, rows)
             place = area(root / f"{block}.geojson", columns, rows)
-            words = [
-                "city",
-                "--aoi",
-                str(place),
-                "--date",
-                "2024-06",
-                "--source",
-                str(source),
-                "--out",
-                f"{root}/m{block}",
-            ]
-            _, peak = measured([*lczmap, *words, "-q"])
+            _, peak = measured([*lczmap, *mapping(place, source, root / f"m{block}")])
             first = first or peak
             print(f"{columns * rows:>5} {peak:>9.0f} {peak / first:>12.2f}")
 
