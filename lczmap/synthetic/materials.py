@@ -41,6 +41,25 @@ class Material(IntEnum):
     SEA = 17
     RIVER = 18
     POND = 19
+    WHITE_ROOF = 20
+    EARTH_ROOF = 21
+    PAVING = 22
+    GRAVEL = 23
+    RAIL = 24
+    COURT = 25
+    ROCK = 26
+    MAIZE = 27
+    STUBBLE = 28
+    PLASTIC = 29
+    BUSH = 30
+    PALM = 31
+    POOL = 32
+    CAR = 33
+    YARD = 34
+    DRY_GRASS = 35
+    ORCHARD = 36
+    GRAVEL_ROOF = 37
+    MARKING = 38
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +128,33 @@ MATERIALS: tuple[Surface, ...] = (
     _constant(0.062, 0.072, 0.050, 0.040, 0.026, 0.023, 0.019, 0.016, 0.007, 0.005),
     _constant(0.076, 0.100, 0.098, 0.083, 0.052, 0.046, 0.041, 0.033, 0.011, 0.007),
     _constant(0.036, 0.046, 0.030, 0.028, 0.021, 0.021, 0.020, 0.018, 0.010, 0.007),
+    _constant(0.420, 0.450, 0.470, 0.480, 0.485, 0.490, 0.495, 0.495, 0.450, 0.400),
+    _constant(0.105, 0.145, 0.195, 0.220, 0.235, 0.250, 0.262, 0.275, 0.345, 0.310),
+    _constant(0.180, 0.205, 0.225, 0.235, 0.243, 0.250, 0.256, 0.262, 0.290, 0.275),
+    _constant(0.140, 0.160, 0.175, 0.185, 0.192, 0.200, 0.206, 0.212, 0.250, 0.240),
+    _constant(0.095, 0.105, 0.118, 0.128, 0.135, 0.142, 0.148, 0.155, 0.200, 0.195),
+    _constant(0.070, 0.085, 0.160, 0.190, 0.205, 0.218, 0.228, 0.238, 0.280, 0.250),
+    _constant(0.130, 0.155, 0.185, 0.200, 0.210, 0.220, 0.230, 0.240, 0.290, 0.270),
+    Surface(lush=_CROP, lean=_SOIL, calendar=((1, 0.0), (140, 0.05), (190, 0.8), (230, 1.0), (275, 0.3), (300, 0.0))),
+    _constant(*_STUBBLE),
+    _constant(0.300, 0.320, 0.325, 0.340, 0.370, 0.390, 0.400, 0.400, 0.350, 0.300),
+    Surface(
+        lush=(0.035, 0.058, 0.048, 0.090, 0.190, 0.225, 0.245, 0.262, 0.205, 0.122),
+        lean=(0.048, 0.068, 0.078, 0.108, 0.155, 0.174, 0.190, 0.206, 0.225, 0.160),
+        calendar=((1, 0.4), (90, 0.6), (130, 1.0), (190, 0.6), (270, 0.4), (330, 0.5)),
+    ),
+    _constant(0.030, 0.055, 0.040, 0.085, 0.200, 0.245, 0.265, 0.282, 0.180, 0.095),
+    _constant(0.150, 0.140, 0.055, 0.045, 0.035, 0.032, 0.030, 0.028, 0.012, 0.008),
+    _constant(0.110, 0.115, 0.118, 0.120, 0.122, 0.124, 0.126, 0.128, 0.130, 0.125),
+    _constant(0.095, 0.125, 0.155, 0.178, 0.192, 0.204, 0.216, 0.228, 0.290, 0.265),
+    _constant(*_DRY_GRASS),
+    Surface(
+        lush=(0.026, 0.050, 0.034, 0.080, 0.220, 0.280, 0.305, 0.322, 0.180, 0.085),
+        lean=(0.046, 0.064, 0.074, 0.105, 0.150, 0.168, 0.184, 0.198, 0.205, 0.140),
+        calendar=((1, 0.25), (75, 0.30), (110, 0.9), (170, 1.0), (280, 0.8), (320, 0.4)),
+    ),
+    _constant(0.110, 0.122, 0.132, 0.140, 0.146, 0.151, 0.156, 0.160, 0.190, 0.182),
+    _constant(0.300, 0.320, 0.330, 0.335, 0.338, 0.340, 0.342, 0.344, 0.340, 0.320),
 )
 """One surface for each `Material`, in its order."""
 
@@ -116,3 +162,23 @@ MATERIALS: tuple[Surface, ...] = (
 def spectra(day: int) -> NDArray[np.float32]:
     """Reflectance of every material at a day of the year, (materials, 10)."""
     return np.stack([surface.at(day) for surface in MATERIALS])
+
+
+ROOFS = frozenset(
+    {
+        Material.TILE_ROOF, Material.DARK_ROOF, Material.GREY_ROOF, Material.METAL_ROOF, Material.BLUE_ROOF,
+        Material.RUST_ROOF, Material.WHITE_ROOF, Material.EARTH_ROOF, Material.GRAVEL_ROOF,
+    }
+)  # fmt: skip
+"""Buildings seen from above."""
+SEALED = frozenset(
+    {
+        Material.ASPHALT, Material.CONCRETE, Material.PAVING, Material.RAIL, Material.COURT, Material.CAR,
+        Material.MARKING, Material.ROCK, Material.PLASTIC, Material.POOL,
+    }
+)  # fmt: skip
+"""Impervious surfaces that are no buildings (rock included, as in LCZ E)."""
+CROWNS = frozenset({Material.BROADLEAF, Material.CONIFER, Material.BUSH, Material.PALM, Material.ORCHARD})
+"""Woody plants."""
+WATERS = frozenset({Material.SEA, Material.RIVER, Material.POND})
+"""Open water."""

@@ -1,0 +1,1 @@
+"""Fabrics: what each Local Climate Zone is made of, from quarters to streets, buildings, trees and fields."""
