@@ -10,11 +10,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from lczmap.train.augment import COARSE, SYMMETRIES, mixed, randomly_regrained, regrained, relit, symmetry
+from lczmap.train.augment import COARSE, SYMMETRIES, regrained, symmetry
+from lczmap.train.batches import Drawing, draw_weights
 from lczmap.train.distill import (
     Recipe,
     distil,
-    draw_weights,
     fresh_state,
     learning_rate,
     load_checkpoint,
@@ -22,10 +22,18 @@ from lczmap.train.distill import (
 )
 from lczmap.train.evaluate import confusion, scores
 from lczmap.train.labels import averaged_labels, teacher_probabilities
-from lczmap.train.patches import Patches, PatchFolderError, PatchRow, canvas_of, in_split, read_patches, split_of
+from lczmap.train.patches import (
+    Patches,
+    PatchFolderError,
+    PatchRow,
+    canvas_of,
+    in_split,
+    read_patches,
+    resized,
+    split_of,
+)
 from lczmap.train.ship import fit_temperature
 from lczmap.train.teacher import Teacher, read_teacher
-from lczmap.train.toa import top_of_atmosphere
 from lczmap.words.errors import WeightsError
 
 TEACHER = "so2sat_gul/S2_RESNET20_IN32-32-10_2019-06-27.h5"
@@ -140,7 +148,7 @@ def test_made_up_teacher_reads_as_plain_numpy_does(made_up_teacher: Path, patche
 def test_training_that_is_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path, made_up_teacher: Path) -> None:
     lines = [f"{index},s,place{index},d,L2A,,," for index in range(24)]
     folder = folder_of(tmp_path / "patches", lines)
-    whole = Recipe(steps=2, batch=2, warmup=1, views=1, compiled=False)
+    whole = Recipe(steps=2, batch=2, warmup=1, drawing=Drawing(views=1, survey=1), compiled=False)
     through = distil(whole, [folder], made_up_teacher, tmp_path / "through")
     distil(replace(whole, minutes=1e-9), [folder], made_up_teacher, tmp_path / "stopped")
     resumed = distil(whole, [folder], made_up_teacher, tmp_path / "stopped")
@@ -159,14 +167,6 @@ def test_file_that_is_no_teacher_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"not HDF5")
     with pytest.raises(WeightsError, match="So2Sat GUL"):
         read_teacher(path)
-
-
-def test_atmosphere_brightens_the_blue_most(patches: NDArray[np.float32]) -> None:
-    dark = np.full_like(patches[:1], 0.02)
-    lift = (top_of_atmosphere(dark, np.ones(1, dtype=np.float32)) - dark)[0, 0, 0]
-    assert lift.argmax() == 0
-    assert np.all(np.diff(lift) <= 0)
-    np.testing.assert_allclose(top_of_atmosphere(patches, np.zeros(4, dtype=np.float32)), patches)
 
 
 def test_eight_symmetries_differ_and_keep_every_pixel(patches: NDArray[np.float32]) -> None:
@@ -189,19 +189,6 @@ def test_smooth_bands_keep_their_level_and_lose_no_ramp() -> None:
     ramp = np.broadcast_to(np.arange(32, dtype=np.float32)[:, None, None], (1, 32, 32, 10))
     smooth = regrained(ramp.copy(), phase=(0, 0), smooth=True)
     np.testing.assert_allclose(smooth[:, 1:-1], ramp[:, 1:-1], atol=1e-4)
-
-
-def test_random_augmentations_repeat_with_their_seed(patches: NDArray[np.float32]) -> None:
-    def drawn() -> NDArray[np.float32]:
-        rng = np.random.default_rng(9)
-        return randomly_regrained(
-            relit(mixed(patches, rng, pasted=0.5, blended=0.3), rng, share=0.7), rng, doubled=0.4, kept=0.3
-        )
-
-    first = drawn()
-    assert first.dtype == np.float32
-    assert np.isfinite(first).all()
-    np.testing.assert_array_equal(first, drawn())
 
 
 def row(source: str = "s", group: str = "g", chip: str = "", corner: tuple[int, int] = (0, 0)) -> PatchRow:
@@ -265,9 +252,21 @@ def test_chips_are_put_back_together(rng: np.random.Generator) -> None:
     canvas = canvas_of(Patches(pixels=pixels, rows=rows))
     assert len(canvas.fields) == 1
     np.testing.assert_array_equal(canvas.fields[0], chip)
-    windows = canvas.cut(np.arange(4), rng)
+    windows, zoomed = canvas.cut(np.arange(4), rng, zoomed=0.0)
     assert windows.shape == (4, 32, 32, 10)
+    assert not zoomed.any()
     assert np.isin(np.round(windows * 1e4), chip).all()
+
+
+@pytest.mark.parametrize("side", [24, 32, 40, 64])
+def test_zoomed_windows_keep_their_level(rng: np.random.Generator, side: int) -> None:
+    level = rng.uniform(0.05, 0.4, size=10).astype(np.float32)
+    zoomed = resized(np.broadcast_to(level, (side, side, 10)))
+    assert zoomed.shape == (32, 32, 10)
+    np.testing.assert_allclose(zoomed, np.broadcast_to(level, zoomed.shape), rtol=1e-5)
+    ramp = np.broadcast_to(np.arange(side, dtype=np.float32)[:, None, None], (side, side, 10))
+    centres = (np.arange(32) + 0.5) * side / 32 - 0.5
+    np.testing.assert_allclose(resized(ramp)[1:-1, 0, 0], centres[1:-1], atol=0.15)
 
 
 def test_splits_of_the_real_patches_share_no_place(shared_data: Path) -> None:

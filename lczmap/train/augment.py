@@ -1,4 +1,4 @@
-"""Ways to vary patches `(n, 32, 32, 10)` float32 reflectance: symmetries, light and haze, mixing, 20 m grain.
+"""Ways to vary patches `(n, 32, 32, 10)` float32 reflectance: symmetries, light, colour, mixing, grain, softening.
 
 Every function is pure and draws from the generator it is given; none changes the order of the batch.
 """
@@ -15,6 +15,8 @@ Patches = NDArray[np.float32]
 COARSE = np.array([band.metres == 20 for band in BANDS])
 """Which of the ten bands have native 20 m pixels."""
 SYMMETRIES = 8
+SHADED = 0.5
+"""Share of the relit patches whose shadows deepen."""
 
 
 def symmetry(patches: Patches, index: int) -> Patches:
@@ -60,15 +62,20 @@ def _doubled_smoothly(values: Patches, axis: int) -> Patches:
     return np.moveaxis(fine.reshape(-1, *values.shape[1:]), 0, axis)
 
 
-def randomly_regrained(patches: Patches, rng: np.random.Generator, *, doubled: float, kept: float) -> Patches:
-    """Give each patch one of: doubled 20 m bands (with that probability), bands as they are, smooth ones."""
+def randomly_regrained(
+    patches: Patches, rng: np.random.Generator, *, doubled: float, smoothed: NDArray[np.float64]
+) -> Patches:
+    """Give each patch one of: doubled 20 m bands (with that probability), smooth ones, or bands as they are.
+
+    `smoothed (n,)` is each patch's own probability of the second.
+    """
     result = patches.copy()
     draw = rng.random(len(patches))
     phases = rng.integers(2, size=(len(patches), 2))
     for y in (0, 1):
         for x in (0, 1):
             here = (phases[:, 0] == y) & (phases[:, 1] == x)
-            for smooth, chosen in ((False, draw < doubled), (True, draw >= doubled + kept)):
+            for smooth, chosen in ((False, draw < doubled), (True, draw >= 1 - smoothed)):
                 rows = np.flatnonzero(here & chosen)
                 if len(rows):
                     result[rows] = regrained(patches[rows], phase=(y, x), smooth=smooth)
@@ -76,19 +83,67 @@ def randomly_regrained(patches: Patches, rng: np.random.Generator, *, doubled: f
 
 
 def relit(patches: Patches, rng: np.random.Generator, *, share: float) -> Patches:
-    """Change sun and haze of a share of the patches: gain, contrast, colour cast, a little path reflectance.
+    """Change sun and haze of a share of the patches: gain, contrast, shadows, colour cast, a little path reflectance.
 
-    A low sun darkens, and deepens shadows; what is left of the air after correction adds to the blue.
+    A low sun darkens, and deepens shadows, which only the blue sky fills; what is left of the air after correction
+    adds to the blue.
     """
-    n = len(patches)
-    gain = np.exp(rng.uniform(np.log(0.6), np.log(1.25), size=(n, 1, 1, 1)))
-    cast = np.exp(rng.normal(0.0, 0.04, size=(n, 1, 1, patches.shape[-1])))
-    contrast = rng.uniform(0.8, 1.35, size=(n, 1, 1, 1))
-    haze = rng.uniform(-0.012, 0.03, size=(n, 1, 1, 1)) * np.linspace(1.0, 0.0, patches.shape[-1])
+    n, bands = len(patches), patches.shape[-1]
+    gain = np.exp(rng.uniform(np.log(0.5), np.log(1.3), size=(n, 1, 1, 1)))
+    cast = np.exp(rng.normal(0.0, 0.05, size=(n, 1, 1, bands)))
+    contrast = rng.uniform(0.75, 1.5, size=(n, 1, 1, 1))
+    haze = rng.uniform(-0.012, 0.03, size=(n, 1, 1, 1)) * np.linspace(1.0, 0.0, bands)
+    depth = rng.uniform(0.0, 0.8, size=(n, 1, 1, 1)) * (rng.random((n, 1, 1, 1)) < SHADED)
     level = patches.mean(axis=(1, 2), keepdims=True)
-    changed = (level + contrast * (patches - level)) * gain * cast + haze
+    changed = level + contrast * (patches - level)
+    brightness = changed.mean(axis=3, keepdims=True) / np.maximum(level.mean(axis=3, keepdims=True), 1e-3)
+    shade = depth * np.clip(1 - brightness, 0.0, 1.0)
+    changed = changed * (1 - shade * np.linspace(0.7, 1.0, bands)) * gain * cast + haze
     chosen = rng.random((n, 1, 1, 1)) < share
     return np.where(chosen, np.clip(changed, 1e-4, 2.0), patches).astype(np.float32)
+
+
+def recoloured(patches: Patches, rng: np.random.Generator, *, share: float) -> Patches:
+    """Give a share of the patches the band means and covariances of others of the batch, wholly or in part.
+
+    Texture stays and the colours of another place, season and sun come over it. No direction of colour is amplified
+    more than threefold: the noise of a smooth patch is no texture.
+    """
+    n, side, _, bands = patches.shape
+    rows = np.flatnonzero(rng.random(n) < share)
+    if not len(rows):
+        return patches
+    partners = rng.permutation(n)[rows]
+    pixels = patches.reshape(n, side * side, bands).astype(np.float64)
+    mean = pixels.mean(axis=1, keepdims=True)
+    centred = pixels - mean
+    spread = np.einsum("npi,npj->nij", centred, centred) / (side * side) + 1e-7 * np.eye(bands)
+    factor = np.linalg.cholesky(spread)
+    # x = mean + L z with z white, so the partner's colours are mean' + L' inv(L) (x - mean)
+    across = factor[partners] @ np.linalg.inv(factor[rows])
+    across *= np.minimum(1.0, 3.0 / np.linalg.norm(across, ord=2, axis=(1, 2)))[:, None, None]
+    moved = mean[partners] + np.einsum("nij,npj->npi", across, centred[rows])
+    weight = rng.uniform(0.3, 1.0, size=(len(rows), 1, 1))
+    result = patches.copy()
+    blend = weight * moved + (1 - weight) * pixels[rows]
+    result[rows] = np.clip(blend, 1e-4, 2.0).reshape(len(rows), side, side, bands)
+    return result
+
+
+def softened(patches: Patches, rng: np.random.Generator, *, share: float) -> Patches:
+    """Shift a share of the patches by up to half a pixel, bilinearly, as a warp from the next UTM zone does."""
+    rows = np.flatnonzero(rng.random(len(patches)) < share)
+    offsets = rng.uniform(-0.5, 0.5, size=(len(rows), 2)).astype(np.float32)
+    result = patches.copy()
+    for row, shift in zip(rows, offsets, strict=True):
+        moved = patches[row]
+        for axis, by in enumerate(shift):
+            neighbour = np.roll(moved, -int(np.sign(by)), axis=axis)
+            edge = -1 if by > 0 else 0
+            np.moveaxis(neighbour, axis, 0)[edge] = np.moveaxis(moved, axis, 0)[edge]
+            moved = (1 - abs(by)) * moved + abs(by) * neighbour
+        result[row] = moved
+    return result
 
 
 def speckled(patches: Patches, rng: np.random.Generator) -> Patches:

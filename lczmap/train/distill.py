@@ -1,7 +1,6 @@
 """Distil a teacher into the 3D ResNet11: `python -m lczmap.train.distill --patches DIR --teacher FILE --out DIR`.
 
-Student and teacher see the same crop, however it was relit and mixed; only the teacher sees it through an atmosphere,
-only the student with its 20 m bands regrained and speckled (Beyer et al. 2022: a good teacher is consistent).
+What a step learns from is the business of `batches`; here are the schedule, the step, and what a run leaves on disk.
 Every step draws from a generator seeded by (seed, step), so a run that is stopped goes on as if it had not been.
 """
 
@@ -14,7 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +25,18 @@ from torch.nn import functional
 from lczmap.device import choose_device
 from lczmap.models.resnet11 import ResNet11, as_volume
 from lczmap.models.resnet11_fast import pushed_down_logits
-from lczmap.train.augment import mixed, random_symmetries, randomly_regrained, relit, speckled
+from lczmap.train.batches import Drawing, draw_batch, source_of
 from lczmap.train.evaluate import confusion, scores
-from lczmap.train.labels import cached_labels, drawn_labels
-from lczmap.train.patches import Canvas, Patches, canvas_of, in_split, read_patches, surface_of
-from lczmap.train.teacher import Teacher, read_teacher
+from lczmap.train.labels import cached_labels
+from lczmap.train.patches import Patches, canvas_of, in_split, read_patches, surface_of
+from lczmap.train.teacher import read_teacher
 
 logger = logging.getLogger(__name__)
 
 Logits = Callable[[ResNet11, Tensor], Tensor]
+
+COMMON = 20
+"""Held-out patches a class must have for its recall to count as known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +45,13 @@ class Recipe:
 
     seed: int = 0
     """Of the network's first weights and of every draw."""
-    steps: int = 6000
+    steps: int = 8500
     """Length of the schedule."""
     minutes: float = 60.0
     """Stop after this long, wherever the schedule stands; a later run goes on from there."""
     batch: int = 32
     """Patches a step."""
-    peak_rate: float = 2e-3
+    peak_rate: float = 1e-3
     """Highest learning rate, reached after the warm-up, then a cosine down to a hundredth."""
     warmup: int = 200
     """Steps of linear warm-up."""
@@ -57,10 +59,8 @@ class Recipe:
     """Decoupled weight decay (AdamW)."""
     memory: float = 0.998
     """Of the running average of the weights, which is what gets shipped."""
-    rarity: float = 0.85
-    """Power by which rare classes are drawn more often: 0 as they come, 1 all classes alike."""
-    views: int = 2
-    """Random views of each patch the teacher's label is the mean of."""
+    drawing: Drawing = field(default_factory=Drawing)
+    """How batches are drawn."""
     device: str = "cpu"
     """Where student and teacher compute; batches are drawn on the CPU."""
     compiled: bool = True
@@ -87,26 +87,6 @@ def learning_rate(recipe: Recipe, step: int) -> float:
         return recipe.peak_rate * (step + 1) / recipe.warmup
     done = min(1.0, (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup))
     return recipe.peak_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
-
-
-def draw_weights(labels: NDArray[np.float32], *, rarity: float) -> NDArray[np.float64]:
-    """Chance of each patch to be drawn, `(n,)`: the rarer the classes the teacher sees in it, the higher."""
-    totals = labels.sum(axis=0).astype(np.float64) + 5.0
-    weights = labels.astype(np.float64) @ totals**-rarity
-    chances: NDArray[np.float64] = weights / weights.sum()
-    return chances
-
-
-def draw_batch(
-    canvas: Canvas, chances: NDArray[np.float64], teacher: Teacher, recipe: Recipe, step: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One batch: what the student sees `(k, 32, 32, 10)` and what the teacher says of it `(k, 17)`."""
-    rng = np.random.default_rng([recipe.seed, step])
-    which = rng.choice(len(chances), size=recipe.batch, p=chances)
-    scene = random_symmetries(canvas.cut(which, rng), rng)
-    scene = relit(mixed(scene, rng, pasted=0.25, blended=0.1), rng, share=0.6)
-    labels = drawn_labels(teacher, scene, rng, views=recipe.views)
-    return speckled(randomly_regrained(scene, rng, doubled=0.45, kept=0.3), rng), labels
 
 
 def train_step(state: State, recipe: Recipe, logits_of: Logits, seen: Tensor, labels: Tensor) -> float:
@@ -178,27 +158,40 @@ def load_checkpoint(state: State, path: Path) -> None:
     state.step = content["step"]
 
 
-def distil(recipe: Recipe, folders: list[Path], teacher_file: Path, out: Path) -> State:
-    """Train, or go on training, until the schedule or the time is up; checkpoints lie in `out`."""
+def load_weights(state: State, path: Path) -> None:
+    """Start network and average from the averaged weights of a checkpoint; step and optimiser stay fresh."""
+    content = torch.load(path, weights_only=True, map_location=next(state.network.parameters()).device)
+    state.network.load_state_dict(content["average"])
+    state.average.load_state_dict(content["average"])
+
+
+def distil(recipe: Recipe, folders: list[Path], teacher_file: Path, out: Path, *, init: Path | None = None) -> State:
+    """Train, or go on training, until the schedule or the time is up; checkpoints lie in `out`.
+
+    A run that starts anew takes its first weights from the checkpoint `init`, where one is given.
+    """
     out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    teacher = read_teacher(teacher_file).to(recipe.device)
+    teacher = read_teacher(teacher_file).to(memory_format=torch.channels_last).to(recipe.device)  # type: ignore[call-overload]
     everything = read_patches(folders)
     learned, held = in_split(everything, ["train"]), in_split(everything, ["validation"])
     labels = cached_labels(teacher, surface_of(learned), out / "labels_train.npy", rough=True)
     held_labels = cached_labels(teacher, surface_of(held), out / "labels_validation.npy", rough=False)
     _log_classes(labels)
     logger.info("%d patches to learn from, %d held", len(learned.rows), len(held.rows))
-    canvas, chances = canvas_of(learned), draw_weights(labels, rarity=recipe.rarity)
+    source = source_of(canvas_of(learned), labels, teacher, recipe.drawing)
     state = fresh_state(recipe)
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
         load_checkpoint(state, checkpoint)
         logger.info("going on from step %d", state.step)
+    elif init is not None:
+        load_weights(state, init)
     logits_of: Logits = torch.compile(pushed_down_logits) if recipe.compiled else pushed_down_logits
     recent: list[float] = []
     while state.step < recipe.steps:
-        seen, target = draw_batch(canvas, chances, teacher, recipe, state.step)
+        rng = np.random.default_rng([recipe.seed, state.step])
+        seen, target = draw_batch(source, recipe.drawing, recipe.batch, rng)
         state.network.train()
         recent.append(
             train_step(state, recipe, logits_of, *(torch.from_numpy(each).to(recipe.device) for each in (seen, target)))
@@ -222,12 +215,20 @@ def _log_classes(labels: NDArray[np.float32]) -> None:
     logger.info("training patches by the teacher's class: %s", " ".join(map(str, counts)))
 
 
+def common_recall(table: NDArray[np.int64]) -> float:
+    """Mean recall of the classes of which a confusion `(17, 17)` holds `COMMON` patches or more, else NaN."""
+    recalls = scores(table).recall[table.sum(axis=1) >= COMMON]
+    return float(recalls.mean()) if len(recalls) else float("nan")
+
+
 def _log_agreement(state: State, held: Patches, labels: NDArray[np.float32]) -> None:
     logits = student_logits(state.average, surface_of(held))
-    result = scores(confusion(labels.argmax(axis=1) + 1, logits.argmax(axis=1) + 1))
+    table = confusion(labels.argmax(axis=1) + 1, logits.argmax(axis=1) + 1)
+    result = scores(table)
     logger.info(
-        "step %d validation: agreement %.3f built %.3f natural %.3f kappa %.3f mean recall %.3f",
+        "step %d validation: agreement %.3f built %.3f natural %.3f kappa %.3f mean recall %.3f, common %.3f",
         state.step, result.overall, result.overall_built, result.overall_natural, result.kappa, result.mean_recall,
+        common_recall(table),
     )  # fmt: skip
 
 
@@ -237,6 +238,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--patches", type=Path, nargs="+", required=True, help="folders of patches")
     parser.add_argument("--teacher", type=Path, required=True, help="So2Sat GUL ResNet20-v2, Keras HDF5")
     parser.add_argument("--out", type=Path, default=Path(".train"), help="where checkpoints and labels lie")
+    parser.add_argument("--init", type=Path, help="checkpoint whose averaged weights a new run starts from")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--minutes", type=float, default=Recipe.minutes)
@@ -253,7 +255,7 @@ def main(arguments: list[str] | None = None) -> int:
         device=str(choose_device(options.device)),
         compiled=not options.eager,
     )
-    distil(recipe, options.patches, options.teacher, options.out)
+    distil(recipe, options.patches, options.teacher, options.out, init=options.init)
     return 0
 
 

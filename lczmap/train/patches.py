@@ -149,15 +149,46 @@ class Canvas:
     corners: NDArray[np.int64]
     """`(n, 2)`: row and column of the patch in its field."""
 
-    def cut(self, which: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Windows `(k, 32, 32, 10)`, reflectance, each up to half a side from its patch but within its field."""
+    def cut(
+        self, which: NDArray[np.int64], rng: np.random.Generator, *, zoomed: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Windows `(k, 32, 32, 10)`, reflectance, each near its patch and within its field; and whether it was zoomed.
+
+        A share `zoomed` of the windows is 24 to 64 pixels wide, as far as the field goes, and resampled to 32: denser
+        or coarser texture than the ground has, for a teacher that judges what it sees.
+        """
         shifts = rng.integers(-16, 17, size=(len(which), 2))
+        sides = np.where(rng.random(len(which)) < zoomed, rng.integers(24, 65, size=len(which)), 32)
         windows = np.empty((len(which), 32, 32, 10), dtype=np.float32)
         for row, (patch, shift) in enumerate(zip(which, shifts, strict=True)):
             field = self.fields[self.field_of[patch]]
-            y, x = np.clip(self.corners[patch] + shift, 0, field.shape[0] - 32)
-            windows[row] = field[y : y + 32, x : x + 32]
-        return windows * np.float32(1e-4)
+            side = sides[row] = min(int(sides[row]), field.shape[0])
+            corner = self.corners[patch] + shift + 16 - side // 2
+            y, x = np.clip(corner, 0, field.shape[0] - side)
+            windows[row] = resized(field[y : y + side, x : x + side] * np.float32(1e-4))
+        return windows, sides != 32
+
+
+def resized(window: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A square `(s, s, 10)` brought to 32 pixels: averaged down by area, or interpolated up linearly."""
+    side = window.shape[0]
+    if side == 32:
+        return window
+    weights = _resizing(side)
+    result: NDArray[np.float32] = np.einsum("ys,xt,stb->yxb", weights, weights, window, optimize=True)
+    return result
+
+
+def _resizing(side: int) -> NDArray[np.float32]:
+    """Weights `(32, side)`, each row summing to one: overlaps of the pixels going down, triangles going up."""
+    pixels, step = np.arange(side), side / 32
+    if side > 32:
+        starts = np.arange(32)[:, None] * step
+        weights = np.clip(np.minimum(starts + step, pixels + 1.0) - np.maximum(starts, pixels), 0.0, None)
+    else:
+        weights = np.maximum(0.0, 1 - np.abs((np.arange(32)[:, None] + 0.5) * step - 0.5 - pixels))
+    scaled: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return scaled
 
 
 def canvas_of(patches: Patches) -> Canvas:
