@@ -109,9 +109,9 @@ def measured_rate(spec: RunSpec, site: Site) -> float:
     """Patches a second that the classifier manages here, timed on some after a first lot has warmed it up."""
     classifier = sentinel(spec, site)
     patches = np.zeros((max(RATED_PATCHES, classifier.batch), 32, 32, 10), np.float32)
-    classifier.probabilities(patches[: classifier.batch])
+    classifier.classify(patches[: classifier.batch])
     began = time.perf_counter()
-    classifier.probabilities(patches)
+    classifier.classify(patches)
     return len(patches) / (time.perf_counter() - began)
 
 

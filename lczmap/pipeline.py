@@ -92,12 +92,15 @@ def map_tile(tile: TilePlan, plan: Plan, parts: Parts, look: Callable[[], Observ
 def _enter(tile_map: TileMap, patches: Patches, sentinel: PatchClassifier) -> None:
     """Classify one lot and enter it into the map's arrays."""
     probabilities = np.full((len(patches.posts), CLASS_COUNT), np.nan, np.float32)
+    quality = patches.quality | np.uint16(Quality.NO_VHR)
     if patches.usable.any():
-        probabilities[patches.usable] = sentinel.probabilities(patches.reflectance[patches.usable])
+        verdicts = sentinel.classify(patches.reflectance[patches.usable])
+        probabilities[patches.usable] = verdicts.probabilities
+        quality[patches.usable] |= np.where(verdicts.out_of_domain, Quality.OUT_OF_DOMAIN, 0).astype(np.uint16)
     fused = fuse(probabilities, None, sentinel.card.sentinel_weight)
     rows, columns = np.divmod(patches.posts, tile_map.quality.shape[1])
     tile_map.probabilities[rows, columns] = encode(fused)
     tile_map.confidence[rows, columns] = confidence(fused)
     tile_map.margin[rows, columns] = margin(fused)
-    tile_map.quality[rows, columns] = patches.quality | np.uint16(Quality.NO_VHR)
+    tile_map.quality[rows, columns] = quality
     tile_map.looks[rows, columns] = patches.looks

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lczmap.things.composite import Composite
 from lczmap.things.record import Record, RecordKind
+from lczmap.things.verdicts import Verdicts
 from lczmap.words.grid import PixelGrid
 from lczmap.words.modelcard import ModelCard
 from lczmap.words.period import Period
@@ -72,21 +73,18 @@ class ImagerySource(Protocol):
 
 
 class PatchClassifier(Protocol):
-    """Classes of Sentinel-2 patches."""
+    """Classes of Sentinel-2 patches, and whether the model knows patches of that kind."""
 
     @property
     def card(self) -> ModelCard:
         """What the model is and what it eats."""
         ...
 
-    def probabilities(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Class probabilities of patches.
+    def classify(self, patches: NDArray[np.float32]) -> Verdicts:
+        """Class probabilities of patches, and how strange they look.
 
         Args:
             patches: (n, 32, 32, 10) reflectance 0..1, rows from the north, bands in input order.
-
-        Returns:
-            (n, 17), rows summing to 1.
         """
         ...
 

@@ -18,6 +18,7 @@ from lczmap.pipeline import Parts, interpret, observe
 from lczmap.testing.fakes import GroundImagery, HashClassifier, MemoryStore, fake_card, ground
 from lczmap.things.maps import TileMap, map_of
 from lczmap.things.record import Record, RecordKind
+from lczmap.things.verdicts import Verdicts
 from lczmap.words.errors import BrokenAssetError, ModelCardError, NoImageryError, SpecError
 from lczmap.words.grid import POSTINGS, PixelGrid, Posting, Tile, posts_across
 from lczmap.words.period import parse_period
@@ -60,7 +61,7 @@ def test_neighbouring_tiles_agree_with_a_tile_that_holds_both(posting: Posting) 
                 height=32,
             )
             patch = (ground(square).transpose(1, 2, 0) * np.float32(1e-4)).astype(np.float32)
-            expected = whole.probabilities(patch[None])[0]
+            expected = whole.classify(patch[None]).probabilities[0]
             assert tile_map.lcz[row, column] == expected.argmax() + 1
             np.testing.assert_allclose(tile_map.probabilities[row, column] / 250, expected, atol=0.0061)
 
@@ -154,7 +155,7 @@ def test_whoever_interrupts_is_not_kept_waiting_for_the_tile_that_is_read_ahead(
             return super().composite(grid, scenes, items, method)
 
     class Interrupted(HashClassifier):
-        def probabilities(self, patches: np.ndarray) -> np.ndarray:
+        def classify(self, patches: np.ndarray) -> Verdicts:
             del patches
             raise KeyboardInterrupt
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pystac
 import pytest
 from pystac.validation import RegisteredValidator
@@ -15,9 +16,11 @@ from pystac.validation import RegisteredValidator
 from lczmap.store.about import days, scene_href, without_paths
 from lczmap.store.product import CAVEAT, Product, ProductRequest
 from lczmap.store.publish import write_product
+from lczmap.testing.fakes import MemoryStore
 from lczmap.words.lcz import LCZ
+from lczmap.words.quality import Quality
 from tests.plans import scene
-from tests.products import HIDDEN, aoi_plan, city_plan, keep_observations, request_of
+from tests.products import HIDDEN, aoi_plan, city_plan, flag_counts, keep_observations, request_of
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +191,19 @@ def test_an_unmasked_scene_and_an_assumed_offset_are_warned_of(tmp_path: Path) -
     warnings = " ".join(json.loads(product.files["report_json"].read_text())["warnings"])
     assert "SCL" in warnings
     assert "metadata alone" in warnings
+
+
+@pytest.mark.parametrize(("every", "warned"), [(1, True), (40, False)])
+def test_many_strange_cells_are_warned_of_and_a_few_only_counted(tmp_path: Path, every: int, *, warned: bool) -> None:
+    store = MemoryStore()
+    request = request_of(aoi_plan(320), tmp_path, store=store)
+    for record in store.records.values():
+        quality = record.arrays["quality"]
+        quality.reshape(-1)[np.flatnonzero(quality != 65535)[::every]] |= np.uint16(Quality.OUT_OF_DOMAIN)
+    product = write_product(request)
+    assert product.flagged[Quality.OUT_OF_DOMAIN] == flag_counts(request)[Quality.OUT_OF_DOMAIN] > 0
+    warnings = json.loads(product.files["report_json"].read_text())["warnings"]
+    assert any("unlike anything" in text for text in warnings) == warned
 
 
 def test_cloud_that_no_catalogue_stated_is_not_reported_as_none_at_all(tmp_path: Path) -> None:

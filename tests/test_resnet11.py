@@ -50,6 +50,10 @@ def plain_probabilities(network: ResNet11, patches: NDArray[np.float32]) -> NDAr
         return network(as_volume(torch.from_numpy(patches))).softmax(dim=1).numpy()
 
 
+def answers_of(classifier: SentinelClassifier, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    return classifier.classify(patches).probabilities
+
+
 def test_shapes_are_the_papers(network: ResNet11, patches: NDArray[np.float32]) -> None:
     # DF4LCZ Fig. 4 and section III-B: strides 1, 2, 2 in all three axes, sides rounded up
     seen: list[tuple[int, ...]] = []
@@ -76,7 +80,7 @@ def test_parameters_are_about_three_and_a_half_million(network: ResNet11) -> Non
 def test_fast_float32_equals_plain(network: ResNet11, patches: NDArray[np.float32]) -> None:
     fast = fast_resnet11(network, dtype=torch.float32, device=CPU)
     with torch.inference_mode():
-        answers = fast.logits(torch.from_numpy(patches)).softmax(dim=1).numpy()
+        answers = fast.logits(fast.features(torch.from_numpy(patches))).softmax(dim=1).numpy()
     expected = plain_probabilities(network, patches)
     assert expected.max() > 0.3  # the comparison means something
     assert np.abs(answers - expected).max() <= FLOAT32_TOLERANCE
@@ -85,7 +89,7 @@ def test_fast_float32_equals_plain(network: ResNet11, patches: NDArray[np.float3
 def test_fast_bfloat16_is_near_plain(network: ResNet11, patches: NDArray[np.float32]) -> None:
     fast = fast_resnet11(network, dtype=torch.bfloat16, device=CPU)
     with torch.inference_mode():
-        answers = fast.logits(torch.from_numpy(patches)).softmax(dim=1).numpy()
+        answers = fast.logits(fast.features(torch.from_numpy(patches))).softmax(dim=1).numpy()
     assert np.abs(answers - plain_probabilities(network, patches)).max() <= BFLOAT16_TOLERANCE
 
 
@@ -98,16 +102,16 @@ def test_pushed_down_form_equals_plain(network: ResNet11, patches: NDArray[np.fl
 
 def test_shipped_weights_agree_in_both_forms(shipped: SentinelClassifier, patches: NDArray[np.float32]) -> None:
     card = shipped.card
-    network = resnet11_from(card, weights_path(card))
+    network, _ = resnet11_from(card, weights_path(card))
     with torch.inference_mode():
         logits = network(as_volume(torch.from_numpy(patches))) / card.temperature
-    assert np.abs(shipped.probabilities(patches) - logits.softmax(dim=1).numpy()).max() <= FLOAT32_TOLERANCE
+    assert np.abs(answers_of(shipped, patches) - logits.softmax(dim=1).numpy()).max() <= FLOAT32_TOLERANCE
     low = load_classifier(card.name, precision="bfloat16", device=CPU)
-    assert np.abs(low.probabilities(patches) - logits.softmax(dim=1).numpy()).max() <= BFLOAT16_TOLERANCE
+    assert np.abs(answers_of(low, patches) - logits.softmax(dim=1).numpy()).max() <= BFLOAT16_TOLERANCE
 
 
 def test_probabilities_are_probabilities(shipped: SentinelClassifier, patches: NDArray[np.float32]) -> None:
-    answers = shipped.probabilities(patches)
+    answers = answers_of(shipped, patches)
     assert answers.dtype == np.float32
     assert answers.shape == (len(patches), 17)
     np.testing.assert_allclose(answers.sum(axis=1), 1.0, atol=1e-5)
@@ -115,41 +119,41 @@ def test_probabilities_are_probabilities(shipped: SentinelClassifier, patches: N
 
 def test_answers_do_not_depend_on_the_batch(shipped: SentinelClassifier, patches: NDArray[np.float32]) -> None:
     card, path = shipped.card, weights_path(shipped.card)
-    expected = shipped.probabilities(patches)
+    expected = answers_of(shipped, patches)
     for batch in (1, 3, 8):
         other = classifier_from(card, path, precision="float32", device=CPU, batch=batch)
-        assert np.abs(other.probabilities(patches) - expected).max() <= FLOAT32_TOLERANCE
+        assert np.abs(answers_of(other, patches) - expected).max() <= FLOAT32_TOLERANCE
 
 
 def test_answers_do_not_depend_on_how_many_patches_come(
     shipped: SentinelClassifier, patches: NDArray[np.float32]
 ) -> None:
-    together = shipped.probabilities(patches)
+    together = answers_of(shipped, patches)
     assert len(patches) % shipped.batch  # so that the last batch is padded
-    first = shipped.probabilities(patches[: shipped.batch])
-    alone = shipped.probabilities(patches[shipped.batch :])
+    first = answers_of(shipped, patches[: shipped.batch])
+    alone = answers_of(shipped, patches[shipped.batch :])
     assert np.array_equal(together, np.concatenate([first, alone]))
-    assert shipped.probabilities(patches[:0]).shape == (0, 17)
+    assert answers_of(shipped, patches[:0]).shape == (0, 17)
 
 
 def test_band_order_matters(shipped: SentinelClassifier, patches: NDArray[np.float32]) -> None:
     reversed_bands = np.ascontiguousarray(patches[..., ::-1])
-    assert np.abs(shipped.probabilities(patches) - shipped.probabilities(reversed_bands)).max() > 0.05
+    assert np.abs(answers_of(shipped, patches) - answers_of(shipped, reversed_bands)).max() > 0.05
 
 
 def test_doubled_reflectance_matters(shipped: SentinelClassifier, patches: NDArray[np.float32]) -> None:
-    assert np.abs(shipped.probabilities(patches) - shipped.probabilities(patches + np.float32(0.1))).max() > 0.05
+    assert np.abs(answers_of(shipped, patches) - answers_of(shipped, patches + np.float32(0.1))).max() > 0.05
 
 
 @pytest.mark.parametrize("shape", [(2, 10, 32, 32), (2, 32, 32, 9), (32, 32, 10)])
 def test_patches_of_another_shape_are_refused(shipped: SentinelClassifier, shape: tuple[int, ...]) -> None:
     with pytest.raises(ModelCardError, match="expected float32"):
-        shipped.probabilities(np.zeros(shape, dtype=np.float32))
+        shipped.classify(np.zeros(shape, dtype=np.float32))
 
 
 def test_digital_numbers_are_refused(shipped: SentinelClassifier) -> None:
     with pytest.raises(ModelCardError, match="int16"):
-        shipped.probabilities(np.zeros((1, 32, 32, 10), dtype=np.int16))  # type: ignore[arg-type]
+        shipped.classify(np.zeros((1, 32, 32, 10), dtype=np.int16))  # type: ignore[arg-type]
 
 
 def test_shipped_weights_are_small_and_called_provisional() -> None:
@@ -162,6 +166,6 @@ def test_shipped_weights_are_small_and_called_provisional() -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", FLOAT32_TOLERANCE), ("bfloat16", BFLOAT16_TOLERANCE)])
 def test_gpu_agrees_with_cpu(patches: NDArray[np.float32], precision: Precision, tolerance: float) -> None:
-    cpu = load_classifier("resnet11-provisional", precision="float32", device=CPU).probabilities(patches)
+    cpu = answers_of(load_classifier("resnet11-provisional", precision="float32", device=CPU), patches)
     gpu = load_classifier("resnet11-provisional", precision=precision, device=torch.device("cuda"))
-    assert np.abs(gpu.probabilities(patches) - cpu).max() <= tolerance
+    assert np.abs(answers_of(gpu, patches) - cpu).max() <= tolerance

@@ -76,8 +76,8 @@ class FastResNet11:
     dense_bias: Tensor
     """`(17,)` float32."""
 
-    def logits(self, patches: Tensor) -> Tensor:
-        """Logits `(n, 17)` float32 of patches `(n, 32, 32, 10)` float32, on the device of the weights."""
+    def features(self, patches: Tensor) -> Tensor:
+        """Pooled features `(n, 1024)` float32 of patches `(n, 32, 32, 10)` float32, on the device of the weights."""
         x = as_volume(patches).to(self.stem.weight.dtype).contiguous(memory_format=torch.channels_last_3d)
         x = functional.conv3d(x, self.stem.weight, self.stem.bias, padding=1).relu_()
         for block in self.blocks:
@@ -86,7 +86,11 @@ class FastResNet11:
             y = functional.conv3d(y, block.widen.weight, block.widen.bias)
             x = y.add_(functional.conv3d(x, block.project.weight, stride=block.stride)).relu_()
         # the mean over positions and the last layer stay in float32: they cost nothing and bf16 would blur them
-        return functional.linear(x.float().mean(dim=(2, 3, 4)), self.dense_weight, self.dense_bias)
+        return x.float().mean(dim=(2, 3, 4))
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Logits `(n, 17)` float32 of features `(n, 1024)`."""
+        return functional.linear(features, self.dense_weight, self.dense_bias)
 
 
 def fast_resnet11(network: ResNet11, *, dtype: torch.dtype, device: torch.device) -> FastResNet11:

@@ -178,21 +178,27 @@ def _card(card: Table) -> str:
         if _list(card[key])
     )
     state = " (provisional)" if card["provisional"] else ""
+    domain = f"<p><b>Out of domain</b></p><p>{_text(card['domain'])}</p>" if card["domain"] else ""
     return (
         f"<details open><summary>{_text(card['title'])}{state}</summary>"
         f'<p class="soft">{_text(card["name"])}, {_text(card["role"])} stream, {_text(card["architecture"])}, '
-        f"licence {_text(card['licence'])}</p>{lists}{_metrics(_table(card['metrics']))}</details>"
+        f"licence {_text(card['licence'])}</p>{lists}{domain}{_metrics(_table(card['metrics']))}</details>"
     )
 
 
 def _metrics(metrics: Table) -> str:
-    parts = []
+    """A table for each heading, folded away but the first: a column for each figure that any of its rows has."""
+    parts: list[str] = []
     for heading, rows in metrics.items():
+        table = {name: _table(figures) for name, figures in _table(rows).items()}
+        columns = list(dict.fromkeys(column for figures in table.values() for column in figures))
         lines = [
-            (place, ", ".join(f"{name} {_number(value):g}" for name, value in _table(figures).items()))
-            for place, figures in _table(rows).items()
+            (name, *(f"{_number(figures[column]):g}" if column in figures else "" for column in columns))
+            for name, figures in table.items()
         ]
-        parts.append(f"<p><b>{_text(heading.capitalize())}</b></p>{_rows(('Measured on', 'Figures'), lines)}")
+        heads = ("", *(f"#{column.replace('_', ' ')}" for column in columns))
+        title, shown = f"{heading[:1].upper()}{heading[1:]}", "" if parts else " open"
+        parts.append(f"<details{shown}><summary>{_text(title)}</summary>{_rows(heads, lines)}</details>")
     return "".join(parts)
 
 

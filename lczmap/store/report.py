@@ -15,6 +15,9 @@ from lczmap.words.quality import GAPS_ALLOWED, MEANINGS, Quality
 from lczmap.words.scene import Scene
 from lczmap.words.zone import zone_label
 
+STRANGE_ALLOWED = 0.05
+"""Share of the mapped cells that may be out of domain before the report warns; 1 % is flagged by construction."""
+
 
 def report_of(request: ProductRequest, mosaic: Mosaic, areas: Sequence[ClassArea]) -> dict[str, Json]:
     """All facts of a product.
@@ -91,6 +94,12 @@ def _warnings(request: ProductRequest, mosaic: Mosaic) -> list[Json]:
     nodata = mosaic.wanted - sum(mosaic.cells)
     if nodata > GAPS_ALLOWED * mosaic.wanted:
         found.append(f"{nodata} of {mosaic.wanted} wanted cells ({100 * nodata / mosaic.wanted:.1f} %) have no class.")
+    strange, mapped = mosaic.flagged.get(Quality.OUT_OF_DOMAIN, 0), sum(mosaic.cells)
+    if strange > STRANGE_ALLOWED * mapped:
+        found.append(
+            f"{strange} of {mapped} mapped cells ({100 * strange / mapped:.1f} %) look unlike anything the model was "
+            "trained on: their classes are guesses (quality bit 64)."
+        )
     if plan.scenes and not any(scene.has_scl for scene in plan.scenes.values()):
         found.append("No scene came with a scene classification (SCL): clouds and their shadows were not masked.")
     if request.open_period:
@@ -171,4 +180,5 @@ def _card(card: ModelCard) -> dict[str, Json]:
         "training": list(card.training),
         "limits": list(card.limits),
         "metrics": metrics,
+        "domain": card.domain,
     }

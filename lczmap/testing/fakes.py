@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from lczmap.things.composite import Composite
 from lczmap.things.record import Record, RecordKind
+from lczmap.things.verdicts import Verdicts
 from lczmap.words.bands import BAND_NAMES, COMPOSITE_NODATA
 from lczmap.words.errors import BrokenRecordError
 from lczmap.words.grid import PixelGrid
@@ -106,18 +107,21 @@ class HashClassifier:
 
     card: ModelCard
     """Card of the model it stands in for."""
+    familiar_up_to: float = np.inf
+    """Mean reflectance above which a patch is out of its domain; without end, none is."""
     sizes: list[int] = field(default_factory=list)
     """Number of patches of every call."""
 
-    def probabilities(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Softmax of fixed random projections."""
+    def classify(self, patches: NDArray[np.float32]) -> Verdicts:
+        """Softmax of fixed random projections; strangeness in proportion to the mean reflectance."""
         self.sizes.append(len(patches))
         weights = np.random.default_rng(17).normal(size=(patches[0].size, CLASS_COUNT))
         # one patch at a time: a matrix product's last bits may depend on how many rows it has
         logits = np.stack([patch.reshape(-1).astype(np.float64) @ weights for patch in patches])
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities: NDArray[np.float32] = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-        return probabilities
+        means = np.array([patch.mean(dtype=np.float64) for patch in patches], dtype=np.float32)
+        return Verdicts(probabilities=probabilities, strangeness=means / np.float32(self.familiar_up_to))
 
 
 def fake_card(name: str = "fake") -> ModelCard:

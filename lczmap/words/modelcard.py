@@ -73,12 +73,18 @@ class ModelCard:
     """What was measured, on named held-out data."""
     limits: tuple[str, ...]
     """What not to trust it with, a sentence each."""
+    domain: str = ""
+    """How it tells patches unlike its training, and what the threshold stands on; empty where it does not tell."""
+    domain_directions: int = 0
+    """Directions of feature space that its training fills, as its weights file holds them; 0 where it does not tell."""
 
 
 _TEXTS = ("name", "title", "architecture", "weights", "sha256", "units", "licence")
 _LISTS = ("attribution", "training", "limits")
 _NUMBERS = ("temperature", "sentinel_weight")
-_KNOWN = frozenset({*_TEXTS, *_LISTS, *_NUMBERS, "role", "provisional", "bands", "patch_pixels", "classes", "metrics"})
+_DOMAIN = ("domain", "domain_directions")
+_OTHERS = ("role", "provisional", "bands", "patch_pixels", "classes", "metrics")
+_KNOWN = frozenset({*_TEXTS, *_LISTS, *_NUMBERS, *_DOMAIN, *_OTHERS})
 
 
 def parse_model_card(text: str) -> ModelCard:
@@ -121,6 +127,8 @@ def parse_model_card(text: str) -> ModelCard:
         training=_texts(table, "training"),
         metrics=_metrics(table),
         limits=_texts(table, "limits"),
+        domain=_text(table, "domain") if "domain" in table else "",
+        domain_directions=round(_number(table, "domain_directions", default=0)),
     )
 
 

@@ -15,7 +15,7 @@ from lczmap.words.spec import RunSpec
 
 OBSERVE_RECIPE = 1
 """Rises whenever the same scenes would give another composite."""
-INTERPRET_RECIPE = 1
+INTERPRET_RECIPE = 2
 """Rises whenever the same composite would give another map."""
 
 KEY_DIGITS = 32

@@ -52,7 +52,7 @@ def routes(device: torch.device, batches: list[int]) -> list[Route]:
         "fast bfloat16": fast_resnet11(network, dtype=torch.bfloat16, device=device),
     }
     works: dict[str, Callable[[Tensor], Tensor]] = {"plain float32": lambda patches: network(as_volume(patches))}
-    works |= {name: net.logits for name, net in fast.items()}
+    works |= {name: lambda patches, net=net: net.logits(net.features(patches)) for name, net in fast.items()}
     return [
         Route(name, batch, work, torch.rand(batch, 32, 32, 10, device=device) * 0.4)
         for name, work in works.items()
