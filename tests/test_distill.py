@@ -21,7 +21,7 @@ from lczmap.train.distill import (
     save_checkpoint,
 )
 from lczmap.train.evaluate import confusion, scores
-from lczmap.train.labels import averaged_labels, teacher_probabilities
+from lczmap.train.labels import Views, averaged_labels, teacher_probabilities
 from lczmap.train.patches import (
     Patches,
     PatchFolderError,
@@ -148,7 +148,7 @@ def test_made_up_teacher_reads_as_plain_numpy_does(made_up_teacher: Path, patche
 def test_training_that_is_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path, made_up_teacher: Path) -> None:
     lines = [f"{index},s,place{index},d,L2A,,," for index in range(24)]
     folder = folder_of(tmp_path / "patches", lines)
-    whole = Recipe(steps=2, batch=2, warmup=1, drawing=Drawing(views=1, survey=1), compiled=False)
+    whole = Recipe(steps=2, batch=2, warmup=1, drawing=Drawing(views=Views(count=1), survey=1), compiled=False)
     through = distil(whole, [folder], made_up_teacher, tmp_path / "through")
     distil(replace(whole, minutes=1e-9), [folder], made_up_teacher, tmp_path / "stopped")
     resumed = distil(whole, [folder], made_up_teacher, tmp_path / "stopped")

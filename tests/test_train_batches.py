@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from lczmap.train.augment import mixed, randomly_regrained, recoloured, relit, softened, speckled
 from lczmap.train.batches import Drawing, Source, draw_batch, source_of
-from lczmap.train.labels import averaged_labels, drawn_labels
+from lczmap.train.labels import Views, averaged_labels, drawn_labels
 from lczmap.train.patches import Patches, PatchRow, canvas_of
 from lczmap.train.teacher import Teacher
 
 COUNT = 6
-QUICK = Drawing(views=1, survey=1)
+QUICK = Drawing(views=Views(count=1), survey=1)
 
 
 @pytest.fixture
@@ -91,5 +91,5 @@ def test_candidates_the_teacher_finds_rare_are_kept(source: Source) -> None:
 
 def test_many_drawn_views_are_the_judge_s_label(patches: NDArray[np.float32]) -> None:
     judged = averaged_labels(Brightness(), patches[:2])
-    drawn = drawn_labels(Brightness(), patches[:2], np.random.default_rng(0), views=40, physical=0.0)
+    drawn = drawn_labels(Brightness(), patches[:2], np.random.default_rng(0), views=Views(count=40, physical=0.0))
     np.testing.assert_allclose(drawn, judged, atol=0.01)

@@ -1,21 +1,34 @@
 """Batches to distil from: windows of real places, varied, chosen for rarity, and what the teacher says of them.
 
-In: a `Source` (canvas, chances, teacher) and a generator. Out: what the student sees and its soft labels.
+In: a `Source` (real places, perhaps simulated ones, the teacher) and a generator. Out: what the student sees and its
+soft labels; on simulated patches truth has a say in them.
 Student and teacher see the same pixels, grain of the 20 m bands included; only the teacher then looks through an
 atmosphere, only the student through speckle and softening (Beyer et al. 2022: a good teacher is consistent).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lczmap.train.augment import mixed, random_symmetries, randomly_regrained, recoloured, relit, softened, speckled
-from lczmap.train.labels import drawn_labels
+from lczmap.train.labels import Views, drawn_labels
 from lczmap.train.patches import Canvas
+from lczmap.train.simulated import (
+    Simulated,
+    blended_labels,
+    held_seeds,
+    learnable,
+    teacher_recall,
+    truth_weights,
+)
 from lczmap.train.teacher import Teacher
+from lczmap.words.lcz import CLASS_COUNT
+
+GLANCE = Views(count=1, physical=0.0)
+"""What candidates are chosen by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +43,8 @@ class Drawing:
     """Power by which candidates of rare classes are kept more often."""
     survey: int = 12
     """Times 64 candidates looked at, before the first batch, to learn which classes are rare among them."""
-    views: int = 4
-    """Random views of each patch the teacher's label is the mean of."""
-    physical: float = 0.3
-    """Share of views through physical air; the others go through the simple air that agreement is judged by.
-
-    On towns, labels through one or the other alone agree on 74 % of held-out patches and 82 % of the Berlin district;
-    through the simple air at strengths 1 or 1.5 and at all three, on 80 % and 64 %.
-    """
+    views: Views = field(default_factory=Views)
+    """What the teacher's label is the mean of."""
     zoomed: float = 0.35
     """Share of windows cut wider or narrower than 320 m."""
     pasted: float = 0.2
@@ -54,6 +61,20 @@ class Drawing:
     """Share whose 20 m bands are made anew from 2x2 means, smoothly; of zoomed windows all but the doubled ones."""
     softened: float = 0.15
     """Share the student alone sees shifted by part of a pixel."""
+    simulated: float = 0.3
+    """Share of a batch that is simulated, where there is such; relit half as often as real windows, and never mixed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Simulated patches to learn from."""
+
+    patches: Simulated
+    """Of seeds and regions that training may see."""
+    chances: NDArray[np.float64]
+    """`(n,)`: chance of each to be drawn, higher in rare classes."""
+    weights: NDArray[np.float32]
+    """`(17,)`: of truth against the teacher, by class."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +89,8 @@ class Source:
     """Says what every drawn patch is."""
     rareness: NDArray[np.float32]
     """`(17,)`: weight of a class in the choice among candidates."""
+    stage: Stage | None = None
+    """Simulated patches, if any."""
 
 
 def draw_weights(labels: NDArray[np.float32], *, rarity: float) -> NDArray[np.float64]:
@@ -84,9 +107,30 @@ def source_of(canvas: Canvas, labels: NDArray[np.float32], teacher: Teacher, dra
     naive = Source(canvas=canvas, chances=chances, teacher=teacher, rareness=np.ones(17, dtype=np.float32))
     rng = np.random.default_rng(0)
     seen = [draw_candidates(naive, drawing, 64, rng) for _ in range(drawing.survey)]
-    means = np.stack([drawn_labels(teacher, each, rng, views=1, physical=0.0).mean(axis=0) for each in seen])
+    means = np.stack([drawn_labels(teacher, each, rng, views=GLANCE).mean(axis=0) for each in seen])
     rareness = (means.mean(axis=0) + 0.005) ** -drawing.choosiness
     return Source(canvas=canvas, chances=chances, teacher=teacher, rareness=rareness.astype(np.float32))
+
+
+def stage_of(simulated: Simulated, teacher: Teacher, drawing: Drawing) -> Stage:
+    """What may be learned of simulated patches; truth weighs what the teacher misses on the held-out seeds."""
+    rng = np.random.default_rng(0)
+    held = simulated.chosen(held_seeds(simulated))
+    weights = truth_weights(teacher_recall(teacher, held, rng))
+    patches = simulated.chosen(learnable(simulated))
+    classes = np.eye(CLASS_COUNT, dtype=np.float32)[patches.truth.astype(np.int64) - 1]
+    return Stage(patches=patches, chances=draw_weights(classes, rarity=drawing.rarity), weights=weights)
+
+
+def draw_simulated(
+    stage: Stage, teacher: Teacher, drawing: Drawing, count: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Simulated patches `(count, 32, 32, 10)`, each under its own sun, and their labels `(count, 17)`."""
+    drawn = stage.patches.chosen(rng.choice(len(stage.chances), size=count, p=stage.chances))
+    scene = relit(random_symmetries(drawn.surface, rng), rng, share=drawing.relit / 2)
+    scene = randomly_regrained(scene, rng, doubled=drawing.doubled, smoothed=np.zeros(count))
+    said = drawn_labels(teacher, scene, rng, views=drawing.views, elevation=drawn.sun)
+    return scene, blended_labels(said, drawn.truth, drawn.share, weights=stage.weights)
 
 
 def draw_candidates(source: Source, drawing: Drawing, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -99,16 +143,27 @@ def draw_candidates(source: Source, drawing: Drawing, count: int, rng: np.random
     return randomly_regrained(scene, rng, doubled=drawing.doubled, smoothed=smoothed)
 
 
-def draw_batch(
+def draw_real(
     source: Source, drawing: Drawing, count: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One batch: what the student sees `(count, 32, 32, 10)` and what the teacher says of it `(count, 17)`.
+    """Windows of real places `(count, 32, 32, 10)` and their labels `(count, 17)`.
 
-    The label of a chosen patch is made of new views: those it was chosen by would flatter it.
+    The label of a chosen candidate is made of new views: those it was chosen by would flatter it.
     """
     scene = draw_candidates(source, drawing, count * drawing.candidates, rng)
     if drawing.candidates > 1:
-        weights = drawn_labels(source.teacher, scene, rng, views=1, physical=0.0) @ source.rareness
+        weights = drawn_labels(source.teacher, scene, rng, views=GLANCE) @ source.rareness
         scene = scene[rng.choice(len(scene), size=count, replace=False, p=weights / weights.sum())]
-    labels = drawn_labels(source.teacher, scene, rng, views=drawing.views, physical=drawing.physical)
+    return scene, drawn_labels(source.teacher, scene, rng, views=drawing.views)
+
+
+def draw_batch(
+    source: Source, drawing: Drawing, count: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """One batch: what the student sees `(count, 32, 32, 10)` and its soft labels `(count, 17)`."""
+    simulated = 0 if source.stage is None else round(count * drawing.simulated)
+    scene, labels = draw_real(source, drawing, count - simulated, rng)
+    if source.stage is not None and simulated:
+        staged, blended = draw_simulated(source.stage, source.teacher, drawing, simulated, rng)
+        scene, labels = np.concatenate([scene, staged]), np.concatenate([labels, blended])
     return speckled(softened(scene, rng, share=drawing.softened), rng), labels

@@ -7,6 +7,7 @@ Only the teacher looks through an atmosphere (`toa`).
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,20 @@ STRENGTHS = (1.0, 1.25, 1.5)
 CHUNK = 64
 JUDGED_SO = b"strengths 1 1.25 1.5, eight symmetries"
 """How averaged labels are made; part of the name of the file that keeps them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """How often, and through what, the teacher looks at a patch while training."""
+
+    count: int = 4
+    """Views a label is the mean of."""
+    physical: float = 0.3
+    """Share of views through physical air; the others go through the simple air that agreement is judged by.
+
+    On towns, labels through one or the other alone agree on 74 % of held-out patches and 82 % of the Berlin district;
+    through the simple air at strength 1 and at all three, on 82 % and 65 %.
+    """
 
 
 def teacher_probabilities(teacher: Teacher, above: NDArray[np.float32], *, fast: bool = False) -> NDArray[np.float32]:
@@ -46,22 +61,28 @@ def averaged_labels(teacher: Teacher, patches: NDArray[np.float32]) -> NDArray[n
 
 
 def drawn_labels(
-    teacher: Teacher, patches: NDArray[np.float32], rng: np.random.Generator, *, views: int, physical: float
+    teacher: Teacher,
+    patches: NDArray[np.float32],
+    rng: np.random.Generator,
+    *,
+    views: Views,
+    elevation: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """The mean over a few random views: unbiased for the many, and cheap enough for every step.
 
-    A view of a patch goes through physical air with that probability, else through the simple air.
-    A loss linear in its target (cross entropy) has the same expected gradient under either label.
+    A loss linear in its target (cross entropy) has the same expected gradient under either label. `elevation (n,)` is
+    of each patch's sun in degrees, NaN where unknown.
     """
     total = np.zeros((len(patches), 17), dtype=np.float32)
-    for _ in range(views):
+    known = np.full(len(patches), np.nan, dtype=np.float32) if elevation is None else elevation
+    for _ in range(views.count):
         strength = rng.choice(STRENGTHS, size=len(patches)).astype(np.float32)
         above = top_of_atmosphere(patches, strength)
-        chosen = rng.random(len(patches)) < physical
+        chosen = rng.random(len(patches)) < views.physical
         if chosen.any():
-            above[chosen] = above_air(patches[chosen], drawn_air(int(chosen.sum()), rng))
+            above[chosen] = above_air(patches[chosen], drawn_air(int(chosen.sum()), rng, elevation=known[chosen]))
         total += teacher_probabilities(teacher, random_symmetries(above, rng), fast=True)
-    return total / np.float32(views)
+    return total / np.float32(views.count)
 
 
 def cached_labels(
@@ -80,6 +101,8 @@ def cached_labels(
         labels: NDArray[np.float32] = np.load(kept, allow_pickle=False)
         return labels
     rng = np.random.default_rng(0)
-    labels = drawn_labels(teacher, patches, rng, views=4, physical=0.0) if rough else averaged_labels(teacher, patches)
+    labels = (
+        drawn_labels(teacher, patches, rng, views=Views(physical=0.0)) if rough else averaged_labels(teacher, patches)
+    )
     np.save(kept, labels)
     return labels
