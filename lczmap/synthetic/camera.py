@@ -1,0 +1,144 @@
+"""The camera of a simulated flight: its look by region, the colours of the day, how rough each material is.
+
+Data and one constructor, `camera_of`; `rgb` takes the picture.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lczmap.synthetic import palette
+from lczmap.synthetic.materials import CROWNS, Material
+from lczmap.synthetic.region import RegionName
+from lczmap.synthetic.texture import Textures, Turns, textures, turns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What differs between one flight and another."""
+
+    exposure: float = 3.0
+    """Factor on reflectance before the tone curve."""
+    contrast: float = 0.5
+    """Bend of the tone curve, 0 for a plain square root."""
+    saturation: float = 1.0
+    """1 leaves colours as they are."""
+    haze: palette.Colour = (0.006, 0.010, 0.015)
+    """Light of the air below the camera, as reflectance."""
+    blur: float = 0.65
+    """Standard deviation of the point spread, pixels."""
+    noise: float = 0.010
+    """Standard deviation of the noise after the tone curve, share of full scale."""
+    earth: palette.Colour = (1.0, 1.0, 1.0)
+    """Factors on the colours of soils."""
+    green: palette.Colour = (1.0, 1.0, 1.0)
+    """Factors on the colours of plants."""
+
+
+LOOKS: dict[RegionName, Look] = {
+    "european": Look(),
+    "dense_asian": Look(haze=(0.016, 0.020, 0.026), contrast=0.35, earth=(1.02, 0.98, 0.9)),
+    "north_american": Look(exposure=3.2),
+    "informal": Look(earth=(1.15, 0.9, 0.72), contrast=0.6),
+    "desert": Look(exposure=2.5, earth=(1.05, 1.0, 0.92), haze=(0.014, 0.015, 0.015)),
+}
+"""By region."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Camera:
+    """All that is worked out once for a flight."""
+
+    look: Look
+    """Its look."""
+    colours: NDArray[np.float32]
+    """Reflectance `(3, materials * 256)`."""
+    relief: NDArray[np.float32]
+    """Strength of each texture by material `(5, materials)`: grain, mottle, wear, cells, rare cells."""
+    bumps: NDArray[np.float32]
+    """Height of the lumps by material, metres `(materials,)`."""
+    turning: Turns
+    """Steps of the aligned texture by material."""
+    textures: Textures
+    """Their tiles."""
+
+
+_PLAIN = (0.04, 0.05, 0.03, 0.03, 0.0)
+_RELIEF: dict[Material, tuple[float, float, float, float, float]] = {
+    Material.ASPHALT: (0.035, 0.05, 0.04, 0.05, 0.0),
+    Material.CONCRETE: (0.04, 0.06, 0.04, 0.05, 0.0),
+    Material.PAVING: (0.05, 0.07, 0.05, 0.03, 0.0),
+    Material.TILE_ROOF: (0.07, 0.04, 0.0, 0.05, 0.008),
+    Material.DARK_ROOF: (0.08, 0.05, 0.0, 0.05, 0.015),
+    Material.GREY_ROOF: (0.07, 0.08, 0.0, 0.05, 0.045),
+    Material.GRAVEL_ROOF: (0.08, 0.08, 0.0, 0.02, 0.035),
+    Material.METAL_ROOF: (0.03, 0.04, 0.0, 0.08, 0.008),
+    Material.BLUE_ROOF: (0.03, 0.04, 0.0, 0.08, 0.008),
+    Material.RUST_ROOF: (0.06, 0.06, 0.0, 0.16, 0.01),
+    Material.WHITE_ROOF: (0.03, 0.05, 0.0, 0.02, 0.030),
+    Material.EARTH_ROOF: (0.06, 0.08, 0.0, 0.02, 0.03),
+    Material.GRASS: (0.06, 0.07, 0.14, 0.03, 0.0),
+    Material.DRY_GRASS: (0.10, 0.12, 0.12, 0.02, 0.0),
+    Material.BROADLEAF: (0.14, 0.06, 0.04, 0.0, 0.0),
+    Material.CONIFER: (0.14, 0.05, 0.03, 0.0, 0.0),
+    Material.SCRUB: (0.16, 0.16, 0.12, 0.0, 0.0),
+    Material.BUSH: (0.14, 0.06, 0.04, 0.0, 0.0),
+    Material.PALM: (0.14, 0.05, 0.03, 0.0, 0.0),
+    Material.ORCHARD: (0.14, 0.05, 0.04, 0.0, 0.0),
+    Material.WHEAT: (0.03, 0.03, 0.07, 0.06, 0.0),
+    Material.RICE: (0.03, 0.04, 0.08, 0.05, 0.0),
+    Material.MAIZE: (0.04, 0.03, 0.07, 0.06, 0.0),
+    Material.GARDEN: (0.08, 0.10, 0.08, 0.12, 0.004),
+    Material.STUBBLE: (0.04, 0.04, 0.06, 0.08, 0.0),
+    Material.SOIL: (0.05, 0.08, 0.10, 0.08, 0.0),
+    Material.YARD: (0.09, 0.14, 0.10, 0.04, 0.012),
+    Material.SAND: (0.03, 0.06, 0.08, 0.0, 0.0),
+    Material.ROCK: (0.12, 0.14, 0.08, 0.0, 0.0),
+    Material.SEA: (0.04, 0.03, 0.03, 0.0, 0.0),
+    Material.RIVER: (0.02, 0.02, 0.03, 0.0, 0.0),
+    Material.POND: (0.02, 0.03, 0.04, 0.0, 0.0),
+    Material.CAR: (0.04, 0.0, 0.0, 0.0, 0.0),
+}
+"""Strengths of grain, mottle, wear, cells and rare cells; `_PLAIN` for the others."""
+_CELL: dict[Material, tuple[float, float]] = {
+    Material.ASPHALT: (40.0, 3.2),
+    Material.TILE_ROOF: (5.0, 2.0),
+    Material.METAL_ROOF: (2.0, 24.0),
+    Material.BLUE_ROOF: (2.0, 24.0),
+    Material.RUST_ROOF: (2.2, 2.6),
+    Material.WHEAT: (160.0, 3.0),
+    Material.MAIZE: (160.0, 3.0),
+    Material.STUBBLE: (160.0, 4.0),
+    Material.SOIL: (120.0, 2.5),
+    Material.RICE: (12.0, 9.0),
+    Material.GARDEN: (25.0, 1.5),
+    Material.GRASS: (60.0, 4.0),
+}
+"""Length and width of aligned cells, metres; 2.6 by 2.6 for the others."""
+_LUMPY = 0.9
+
+
+def camera_of(region: RegionName, *, day: int, look: Look | None = None) -> Camera:
+    """The camera of a region on a day of the year (1..366), with the region's look where none is given."""
+    chosen = look or LOOKS[region]
+    count = len(Material)
+    relief = np.array([_RELIEF.get(material, _PLAIN) for material in Material], dtype=np.float32)
+    cell = np.array([_CELL.get(material, (2.6, 2.6)) for material in Material])
+    bumps = np.zeros(count, dtype=np.float32)
+    bumps[[*CROWNS, Material.SCRUB]] = _LUMPY
+    return Camera(
+        look=chosen,
+        colours=_saturated(palette.shades(day, earth=chosen.earth, green=chosen.green), chosen.saturation),
+        relief=np.ascontiguousarray(relief.T),
+        bumps=bumps,
+        turning=turns(cell),
+        textures=textures(),
+    )
+
+
+def _saturated(colours: NDArray[np.float32], saturation: float) -> NDArray[np.float32]:
+    """Colours `(3, n)` farther from (over 1) or nearer to their grey."""
+    grey = np.array([0.3, 0.59, 0.11], dtype=np.float32) @ colours
+    moved: NDArray[np.float32] = np.maximum(grey + np.float32(saturation) * (colours - grey), 0.002)
+    return moved
