@@ -72,14 +72,19 @@ def read_patches(folders: Sequence[Path]) -> Patches:
     pixels: list[NDArray[np.uint16]] = []
     rows: list[PatchRow] = []
     for folder in folders:
-        table, values = _read_folder(folder)
+        table, values = read_folder(folder)
         keep = np.array([row["level"] == "L2A" and row["date"] not in CLOUDY for row in table])
         pixels.append(values[keep])
         rows += [_patch_row(row) for row, wanted in zip(table, keep, strict=True) if wanted]
     return Patches(pixels=np.concatenate(pixels), rows=tuple(rows))
 
 
-def _read_folder(folder: Path) -> tuple[list[dict[str, str]], NDArray[np.uint16]]:
+def read_folder(folder: Path) -> tuple[list[dict[str, str]], NDArray[np.uint16]]:
+    """Every row of one folder and its patches `(n, 32, 32, 10)`, nothing left out.
+
+    Raises:
+        PatchFolderError: the folder does not hold one npz and one csv that agree.
+    """
     arrays, tables = sorted(folder.glob("*.npz")), sorted(folder.glob("*.csv"))
     if len(arrays) != 1 or len(tables) != 1:
         raise PatchFolderError(f"{folder} holds {len(arrays)} .npz and {len(tables)} .csv files, expected one of each.")
