@@ -10,18 +10,23 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from lczmap.models.resnet11_fast import pushed_down_logits
 from lczmap.train.augment import COARSE, SYMMETRIES, regrained, symmetry
 from lczmap.train.batches import Drawing, draw_weights
 from lczmap.train.distill import (
+    Inputs,
     Recipe,
     distil,
     fresh_state,
     learning_rate,
     load_checkpoint,
+    load_weights,
     save_checkpoint,
+    train_step,
 )
 from lczmap.train.evaluate import confusion, scores
 from lczmap.train.labels import Views, averaged_labels, teacher_probabilities
+from lczmap.train.optimizer import as_matrix
 from lczmap.train.patches import (
     Patches,
     PatchFolderError,
@@ -149,9 +154,10 @@ def test_training_that_is_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path, 
     lines = [f"{index},s,place{index},d,L2A,,," for index in range(24)]
     folder = folder_of(tmp_path / "patches", lines)
     whole = Recipe(steps=2, batch=2, warmup=1, drawing=Drawing(views=Views(count=1), survey=1), compiled=False)
-    through = distil(whole, [folder], made_up_teacher, tmp_path / "through")
-    distil(replace(whole, minutes=1e-9), [folder], made_up_teacher, tmp_path / "stopped")
-    resumed = distil(whole, [folder], made_up_teacher, tmp_path / "stopped")
+    inputs = Inputs(patches=[folder], teacher=made_up_teacher)
+    through = distil(whole, inputs, tmp_path / "through")
+    distil(replace(whole, minutes=1e-9), inputs, tmp_path / "stopped")
+    resumed = distil(whole, inputs, tmp_path / "stopped")
     assert through.step == resumed.step == 2
     for name, value in through.average.state_dict().items():
         assert torch.equal(value, resumed.average.state_dict()[name]), name
@@ -290,6 +296,41 @@ def test_learning_rate_rises_then_falls() -> None:
     assert np.argmax(rates) in {99, 100}
     assert np.all(np.diff(rates[100:]) <= 0)
     assert rates[-1] == pytest.approx(recipe.peak_rate * 0.01, rel=0.05)
+
+
+def test_one_step_moves_every_parameter_and_kernels_by_nearly_orthogonal_steps() -> None:
+    recipe = Recipe(warmup=1, peak_rate=1e-2, decay=0.0)
+    state = fresh_state(recipe)
+    before = {name: value.detach().clone() for name, value in state.network.named_parameters()}
+    rng = np.random.default_rng(0)
+    seen = torch.from_numpy(rng.uniform(0.02, 0.4, size=(4, 32, 32, 10)).astype(np.float32))
+    train_step(state, recipe, pushed_down_logits, seen, torch.eye(17)[:4])
+    for name, value in state.network.named_parameters():
+        assert not torch.equal(value, before[name]), name
+    moved = as_matrix(state.network.blocks[0].reduce.weight.detach() - before["blocks.0.reduce.weight"])
+    lengths = torch.linalg.svdvals(moved)
+    assert lengths.max() < 3 * lengths.median()
+
+
+def test_a_run_starts_from_the_average_of_another(tmp_path: Path) -> None:
+    state = fresh_state(Recipe(seed=3))
+    with torch.no_grad():
+        state.average.stem.weight.mul_(2)
+    state.step = 7
+    save_checkpoint(state, tmp_path / "checkpoint.pt")
+    other = fresh_state(Recipe(seed=4))
+    load_weights(other, tmp_path / "checkpoint.pt")
+    assert other.step == 0
+    assert torch.equal(other.network.stem.weight, state.average.stem.weight)
+    assert torch.equal(other.average.stem.weight, state.average.stem.weight)
+
+
+def test_the_end_of_a_schedule_is_nearer_to_real_windows() -> None:
+    recipe = Recipe(steps=100, settle=0.3)
+    assert recipe.drawing_at(69) == recipe.drawing
+    late = recipe.drawing_at(70)
+    assert late.relit < recipe.drawing.relit
+    assert late.simulated == recipe.drawing.simulated
 
 
 def test_checkpoint_restores_the_state(tmp_path: Path) -> None:

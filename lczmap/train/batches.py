@@ -8,7 +8,7 @@ atmosphere, only the student through speckle and softening (Beyer et al. 2022: a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,18 @@ class Drawing:
     """Share the student alone sees shifted by part of a pixel."""
     simulated: float = 0.3
     """Share of a batch that is simulated, where there is such; relit half as often as real windows, and never mixed."""
+
+
+def settled(drawing: Drawing) -> Drawing:
+    """The same with real windows zoomed, mixed, recoloured and relit half as often."""
+    return replace(
+        drawing,
+        zoomed=drawing.zoomed / 2,
+        pasted=drawing.pasted / 2,
+        blended=drawing.blended / 2,
+        recoloured=drawing.recoloured / 2,
+        relit=drawing.relit / 2,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

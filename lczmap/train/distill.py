@@ -12,8 +12,8 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +25,12 @@ from torch.nn import functional
 from lczmap.device import choose_device
 from lczmap.models.resnet11 import ResNet11, as_volume
 from lczmap.models.resnet11_fast import pushed_down_logits
-from lczmap.train.batches import Drawing, draw_batch, source_of
+from lczmap.train.batches import Drawing, Source, draw_batch, settled, source_of, stage_of
 from lczmap.train.evaluate import confusion, scores
 from lczmap.train.labels import cached_labels
+from lczmap.train.optimizer import MuonAdam
 from lczmap.train.patches import Patches, canvas_of, in_split, read_patches, surface_of
+from lczmap.train.simulated import read_simulated
 from lczmap.train.teacher import read_teacher
 
 logger = logging.getLogger(__name__)
@@ -56,15 +58,21 @@ class Recipe:
     warmup: int = 200
     """Steps of linear warm-up."""
     decay: float = 1e-2
-    """Decoupled weight decay (AdamW)."""
+    """Decoupled weight decay."""
     memory: float = 0.998
     """Of the running average of the weights, which is what gets shipped."""
     drawing: Drawing = field(default_factory=Drawing)
     """How batches are drawn."""
+    settle: float = 0.3
+    """Last part of the schedule in which real windows are varied half as often: nearer to what a run sees."""
     device: str = "cpu"
     """Where student and teacher compute; batches are drawn on the CPU."""
     compiled: bool = True
     """Compile the step (needs a C++ compiler, 35 s at the start; 1.7 times faster on two cores)."""
+
+    def drawing_at(self, step: int) -> Drawing:
+        """How the batch of a step is drawn."""
+        return settled(self.drawing) if step >= (1 - self.settle) * self.steps else self.drawing
 
 
 @dataclass
@@ -75,8 +83,8 @@ class State:
     """The student being trained."""
     average: ResNet11
     """Running average of its weights and statistics."""
-    optimizer: torch.optim.Optimizer
-    """AdamW over the student."""
+    optimizer: MuonAdam
+    """Over the student."""
     step: int = 0
     """Steps done."""
 
@@ -91,13 +99,12 @@ def learning_rate(recipe: Recipe, step: int) -> float:
 
 def train_step(state: State, recipe: Recipe, logits_of: Logits, seen: Tensor, labels: Tensor) -> float:
     """Update the student and its average by one batch; return the divergence from the teacher, in nats."""
-    for group in state.optimizer.param_groups:
-        group["lr"] = learning_rate(recipe, state.step)
+    state.optimizer.set_rate(learning_rate(recipe, state.step))
     volume = as_volume(seen).contiguous(memory_format=torch.channels_last_3d)
     with torch.autocast(seen.device.type, torch.bfloat16):
         logits = logits_of(state.network, volume)
     crossed = functional.cross_entropy(logits.float(), labels)
-    state.optimizer.zero_grad(set_to_none=True)
+    state.optimizer.zero_grad()
     crossed.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
     state.optimizer.step()
@@ -132,8 +139,7 @@ def fresh_state(recipe: Recipe) -> State:
     network = ResNet11().to(memory_format=torch.channels_last_3d).to(recipe.device)  # type: ignore[call-overload]
     average = ResNet11().to(recipe.device)
     average.load_state_dict(network.state_dict())
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.peak_rate, weight_decay=recipe.decay)
-    return State(network=network, average=average.eval(), optimizer=optimizer)
+    return State(network=network, average=average.eval(), optimizer=MuonAdam(network, decay=recipe.decay))
 
 
 def save_checkpoint(state: State, path: Path) -> None:
@@ -165,33 +171,47 @@ def load_weights(state: State, path: Path) -> None:
     state.average.load_state_dict(content["average"])
 
 
-def distil(recipe: Recipe, folders: list[Path], teacher_file: Path, out: Path, *, init: Path | None = None) -> State:
-    """Train, or go on training, until the schedule or the time is up; checkpoints lie in `out`.
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What a run reads."""
 
-    A run that starts anew takes its first weights from the checkpoint `init`, where one is given.
-    """
+    patches: Sequence[Path]
+    """Folders of real patches."""
+    teacher: Path
+    """The So2Sat GUL ResNet20-v2, Keras HDF5."""
+    simulated: Sequence[Path] = ()
+    """Folders of simulated patches."""
+    init: Path | None = None
+    """Checkpoint whose averaged weights a new run starts from."""
+
+
+def distil(recipe: Recipe, inputs: Inputs, out: Path) -> State:
+    """Train, or go on training, until the schedule or the time is up; checkpoints lie in `out`."""
     out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    teacher = read_teacher(teacher_file).to(memory_format=torch.channels_last).to(recipe.device)  # type: ignore[call-overload]
-    everything = read_patches(folders)
+    teacher = read_teacher(inputs.teacher).to(memory_format=torch.channels_last).to(recipe.device)  # type: ignore[call-overload]
+    everything = read_patches(inputs.patches)
     learned, held = in_split(everything, ["train"]), in_split(everything, ["validation"])
     labels = cached_labels(teacher, surface_of(learned), out / "labels_train.npy", rough=True)
     held_labels = cached_labels(teacher, surface_of(held), out / "labels_validation.npy", rough=False)
     _log_classes(labels)
     logger.info("%d patches to learn from, %d held", len(learned.rows), len(held.rows))
     source = source_of(canvas_of(learned), labels, teacher, recipe.drawing)
+    if inputs.simulated:
+        source = replace(source, stage=stage_of(read_simulated(inputs.simulated), teacher, recipe.drawing))
+        _log_stage(source)
     state = fresh_state(recipe)
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
         load_checkpoint(state, checkpoint)
         logger.info("going on from step %d", state.step)
-    elif init is not None:
-        load_weights(state, init)
+    elif inputs.init is not None:
+        load_weights(state, inputs.init)
     logits_of: Logits = torch.compile(pushed_down_logits) if recipe.compiled else pushed_down_logits
     recent: list[float] = []
     while state.step < recipe.steps:
         rng = np.random.default_rng([recipe.seed, state.step])
-        seen, target = draw_batch(source, recipe.drawing, recipe.batch, rng)
+        seen, target = draw_batch(source, recipe.drawing_at(state.step), recipe.batch, rng)
         state.network.train()
         recent.append(
             train_step(state, recipe, logits_of, *(torch.from_numpy(each).to(recipe.device) for each in (seen, target)))
@@ -213,6 +233,13 @@ def distil(recipe: Recipe, folders: list[Path], teacher_file: Path, out: Path, *
 def _log_classes(labels: NDArray[np.float32]) -> None:
     counts = np.bincount(labels.argmax(axis=1), minlength=17)
     logger.info("training patches by the teacher's class: %s", " ".join(map(str, counts)))
+
+
+def _log_stage(source: Source) -> None:
+    assert source.stage is not None  # noqa: S101 - for the type checker
+    counts = np.bincount(source.stage.patches.truth - 1, minlength=17)
+    logger.info("simulated patches by truth: %s", " ".join(map(str, counts)))
+    logger.info("weight of truth by class: %s", " ".join(f"{weight:.2f}" for weight in source.stage.weights))
 
 
 def common_recall(table: NDArray[np.int64]) -> float:
@@ -238,6 +265,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--patches", type=Path, nargs="+", required=True, help="folders of patches")
     parser.add_argument("--teacher", type=Path, required=True, help="So2Sat GUL ResNet20-v2, Keras HDF5")
     parser.add_argument("--out", type=Path, default=Path(".train"), help="where checkpoints and labels lie")
+    parser.add_argument("--simulated", type=Path, nargs="*", default=[], help="folders of simulated patches")
     parser.add_argument("--init", type=Path, help="checkpoint whose averaged weights a new run starts from")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=Recipe.steps)
@@ -255,7 +283,8 @@ def main(arguments: list[str] | None = None) -> int:
         device=str(choose_device(options.device)),
         compiled=not options.eager,
     )
-    distil(recipe, options.patches, options.teacher, options.out, init=options.init)
+    inputs = Inputs(patches=options.patches, teacher=options.teacher, simulated=options.simulated, init=options.init)
+    distil(recipe, inputs, options.out)
     return 0
 
 
