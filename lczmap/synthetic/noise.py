@@ -1,7 +1,11 @@
 """Seeded randomness laid out in space: smooth fields, and one fixed lottery ticket a key."""
 
+import zlib
+
 import numpy as np
 from numpy.typing import NDArray
+
+from lczmap.words.grid import PixelGrid
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
@@ -49,3 +53,33 @@ def _scramble(state: NDArray[np.uint32]) -> NDArray[np.uint32]:
     state = (state ^ (state >> np.uint32(16))) * np.uint32(0x7FEB352D)
     state = (state ^ (state >> np.uint32(15))) * np.uint32(0x846CA68B)
     return state ^ (state >> np.uint32(16))
+
+
+_BLOCK = 64
+
+
+def pixel_noise(seed: int, purpose: str, grid: PixelGrid) -> NDArray[np.float32]:
+    """White noise of variance 1 on a grid, `(rows, columns)`: a pixel's number does not depend on the window.
+
+    Args:
+        seed: makes another noise.
+        purpose: likewise.
+        grid: its edges on multiples of its pixels.
+    """
+    left, top = grid.west // grid.metres, -(grid.north // grid.metres)
+    first, last = left // _BLOCK, -(-(left + grid.width) // _BLOCK)
+    upper, lower = top // _BLOCK, -(-(top + grid.height) // _BLOCK)
+    stream = zlib.crc32(purpose.encode())
+    rows = []
+    for row in range(upper, lower):
+        blocks = [_noise_block(seed, stream, column, row) for column in range(first, last)]
+        rows.append(np.concatenate(blocks, axis=1))
+    whole = np.concatenate(rows)
+    down, right = top - upper * _BLOCK, left - first * _BLOCK
+    return whole[down : down + grid.height, right : right + grid.width]
+
+
+def _noise_block(seed: int, stream: int, column: int, row: int) -> NDArray[np.float32]:
+    # words of a seed must not be negative
+    bits = np.random.SFC64(np.random.SeedSequence([seed, stream, column & 0xFFFF_FFFF, row & 0xFFFF_FFFF]))
+    return np.random.Generator(bits).standard_normal((_BLOCK, _BLOCK), dtype=np.float32)

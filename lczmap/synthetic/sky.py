@@ -12,6 +12,9 @@ from lczmap.synthetic.noise import smooth_field
 
 DIFFUSE: tuple[float, ...] = (0.46, 0.38, 0.32, 0.30, 0.27, 0.25, 0.24, 0.23, 0.17, 0.15)
 """Share of the light that reaches a shadow, by band: the blue sky lights it."""
+_RAYLEIGH = (0.155, 0.091, 0.045, 0.036, 0.029, 0.023, 0.018, 0.016, 0.0013, 0.0004)
+"""Optical depth of the air itself, by band."""
+_MICROMETRES = (0.490, 0.560, 0.665, 0.705, 0.740, 0.783, 0.842, 0.865, 1.610, 2.190)
 _CLOUD: tuple[float, ...] = (0.62, 0.60, 0.60, 0.61, 0.62, 0.63, 0.64, 0.64, 0.46, 0.36)
 _PIXEL = 10.0
 _SHARE_SEEN = 0.3
@@ -50,6 +53,23 @@ def sun_at(taken: datetime, *, lon: float, lat: float) -> Sun:
     north = math.cos(phi) * math.sin(declination) - math.sin(phi) * math.cos(declination) * math.cos(hour)
     azimuth = math.degrees(math.atan2(east, north)) % 360.0
     return Sun(elevation=round(math.degrees(math.asin(sine)), 3), azimuth=round(azimuth, 3))
+
+
+def diffuse_shares(sun: Sun, aerosol: float = 0.15) -> NDArray[np.float32]:
+    """Share of the light on flat open ground that comes from the blue sky, by band `(10,)`.
+
+    Single scattering: half of what the air scatters and three quarters of what aerosol scatters comes down.
+
+    Args:
+        sun: the lower, the more.
+        aerosol: optical depth at 0.55 um; its Angstrom exponent is 1.3.
+    """
+    path = 1.0 / math.sin(math.radians(max(sun.elevation, 5.0)))
+    air = np.array(_RAYLEIGH) * path
+    haze = aerosol * (np.array(_MICROMETRES) / 0.55) ** -1.3 * path
+    scattered = 0.5 * -np.expm1(-air) + 0.75 * -np.expm1(-haze)
+    shares: NDArray[np.float32] = (scattered / (scattered + np.exp(-air - haze))).astype(np.float32)
+    return shares
 
 
 def draw_sky(rng: np.random.Generator, shape: tuple[int, int], *, cover: float, sun: Sun) -> Sky:

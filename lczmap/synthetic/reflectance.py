@@ -1,0 +1,120 @@
+"""Ten-band reflectance of every material in every shade, for a season, the weather before, and a region's stock.
+
+Data and one table: `reflectances`. Shades are those of `palette`, so that a roof that is red at 1 m is red at 10 m.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lczmap.synthetic.materials import MATERIALS, WATERS, Material
+from lczmap.synthetic.noise import generator
+from lczmap.synthetic.palette import EARTHS, PAINT, Paintbox, drawn_shades
+
+SHADES = 256
+"""Shades of a material; a column of the table is material * SHADES + tone."""
+
+_VISIBLE = ((0, 2), (1, 1), (2, 0))
+"""Index of B02, B03 and B04, and of blue, green and red in a colour."""
+_BEYOND = np.array([0.95, 0.85, 0.8, 0.75, 0.75, 0.7, 0.65])
+"""How far the red shade of what never changes goes on into B05..B12, as an exponent."""
+_LEAVES = np.array([0.5, -0.1, -0.2, -0.22, -0.22, 0.3, 0.5])
+"""The same for plants: yellower ones are darker in the near infrared and brighter beyond."""
+_WET = np.array([0.42, 0.43, 0.44, 0.44, 0.44, 0.44, 0.43, 0.43, 0.50, 0.58])
+"""Share of their reflectance that soaked soils lose, by band (water darkens most where it absorbs)."""
+_WET_SEALED = 0.4
+"""Sealed ground and roofs lose this share of what soils lose."""
+_EVERGREEN = frozenset({Material.BROADLEAF, Material.ORCHARD, Material.BUSH, Material.SCRUB, Material.GRASS})
+"""What keeps its leaves through a mild winter."""
+_CROPS = frozenset({Material.WHEAT, Material.RICE, Material.MAIZE})
+_YEAR = 365
+
+
+@dataclass(frozen=True, kw_only=True)
+class Season:
+    """When and where, as plants and soils know it."""
+
+    day: int
+    """Of the year, 1..366."""
+    latitude: float
+    """Degrees north; decides winters, and their half of the year."""
+    wet: float = 0.0
+    """0 after dry weeks to 1 after rain."""
+
+    @property
+    def northern_day(self) -> float:
+        """The day of the northern year that is as far into spring or autumn, at 30 degrees of latitude."""
+        day = self.day if self.latitude >= 0 else (self.day + _YEAR // 2) % _YEAR
+        late = 1.6 * (abs(self.latitude) - 30.0) * np.sin(np.pi * day / _YEAR) ** 2
+        # spring comes later towards the pole, and autumn sooner
+        return float(np.clip(day - late * np.cos(np.pi * np.clip((day - 120.0) / 200.0, 0.0, 1.0)), 1, _YEAR))
+
+    @property
+    def mildness(self) -> float:
+        """0 where winter takes all leaves, 1 where there is none."""
+        return float(np.clip((44.0 - abs(self.latitude)) / 26.0, 0.0, 1.0))
+
+
+def reflectances(season: Season, *, stock: int, variety: float = 1.0) -> NDArray[np.float32]:
+    """Reflectance of every material in every shade, `(10, materials * SHADES)`.
+
+    Args:
+        season: when, where, how wet.
+        stock: which roofs, soils and plants a region has: another stock is lighter here, redder there.
+        variety: how far stocks differ; 0 gives the typical one.
+    """
+    table = np.empty((len(Material), SHADES, len(MATERIALS[0].lush)))
+    for material in Material:
+        table[material] = _of_material(material, season)
+    table *= _stock(stock, variety)[:, None, :]
+    return np.ascontiguousarray(np.clip(table, 1e-4, 1.2).reshape(-1, table.shape[2]).T, dtype=np.float32)
+
+
+def _of_material(material: Material, season: Season) -> NDArray[np.float64]:
+    """One material in every shade, `(SHADES, 10)`."""
+    if material in WATERS:
+        return np.repeat(_grown(material, season, np.zeros(1)), SHADES, axis=0)
+    box: Paintbox = PAINT[material]
+    colour, lightness, share = drawn_shades(box)
+    base = _grown(material, season, box.days * (2.0 * share - 1.0))
+    shaded = np.empty((SHADES, base.shape[1]))
+    if box.grows:
+        red = colour[:, :1]
+        for band, channel in _VISIBLE:
+            shaded[:, band] = base[:, band] * colour[:, channel]
+        shaded[:, 3:] = base[:, 3:] * red**_LEAVES
+        shaded *= lightness[:, None]
+        damp = 0.25 if material not in EARTHS else 1.0
+        return shaded * (1.0 - 0.3 * damp * season.wet * _WET)
+    painted = colour * lightness[:, None]
+    for band, channel in _VISIBLE:
+        shaded[:, band] = painted[:, channel]
+    shaded[:, 3:] = base[:, 3:] * (painted[:, :1] / base[:, 2:3]) ** _BEYOND
+    return shaded * (1.0 - (1.0 if material in EARTHS else _WET_SEALED) * season.wet * _WET)
+
+
+def _grown(material: Material, season: Season, ahead: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spectrum `(n, 10)` by days ahead of the calendar `(n,)`."""
+    surface = MATERIALS[material]
+    days, shares = np.array(surface.calendar, dtype=np.float64).T
+    own = (season.northern_day + ahead - 1.0) % _YEAR + 1.0
+    share = np.interp(own, days, shares)
+    if material in _EVERGREEN:
+        share = np.maximum(share, season.mildness * (0.9 if material != Material.GRASS else 0.7))
+    elif material in _CROPS and season.mildness > 0.8:
+        # without winter there is no one season for crops: each field has its own
+        share = 0.5 + 0.5 * np.sin(2.0 * np.pi * (own / _YEAR + 2.2 * ahead / 36.0))
+    lush, lean = np.array(surface.lush), np.array(surface.lean)
+    return np.asarray(lean + (lush - lean) * share[:, None])
+
+
+def _stock(stock: int, variety: float) -> NDArray[np.float64]:
+    """Factors on each material's reflectance, `(materials, 10)`."""
+    rng = generator(stock, "stock")
+    brightness = rng.normal(0.0, 0.13, (len(Material), 1))
+    tilt = rng.normal(0.0, 0.07, (len(Material), 1)) * np.linspace(-1.0, 1.0, 10)
+    kinds = rng.normal(0.0, 0.05, 10)
+    # waters differ most where they are turbid, and are dark anyway
+    factors: NDArray[np.float64] = np.exp(variety * (brightness + tilt + kinds))
+    return factors
