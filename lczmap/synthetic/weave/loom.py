@@ -8,14 +8,26 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from lczmap.synthetic.materials import Material
 from lczmap.synthetic.region import Region
-from lczmap.synthetic.shapes import Shapes, join
+from lczmap.synthetic.shapes import Shapes, join, shapes
 from lczmap.synthetic.townplan import Quarters
+from lczmap.synthetic.weave.blocks import streets
+from lczmap.synthetic.weave.compact import compact_lowrise, compact_midrise
+from lczmap.synthetic.weave.open import open_lowrise, open_midrise
+from lczmap.synthetic.weave.towers import compact_highrise, open_highrise
 
 Fabric = Callable[[Quarters, Region], Shapes]
 """What one class is made of."""
 
-FABRICS: Mapping[int, Fabric] = {}
+FABRICS: Mapping[int, Fabric] = {
+    1: compact_highrise,
+    2: compact_midrise,
+    3: compact_lowrise,
+    4: open_highrise,
+    5: open_midrise,
+    6: open_lowrise,
+}
 """By LCZ code, 1 to 16; water (17) is no fabric."""
 
 
@@ -24,5 +36,9 @@ def weave(quarters: Quarters, region: Region) -> Shapes:
     woven = []
     for code in np.unique(quarters.zone):
         of_class = quarters.where(quarters.zone == code)
-        woven.append(FABRICS[int(code)](of_class, region))
+        woven.append(FABRICS.get(int(code), _lawn)(of_class, region))
     return join(woven)
+
+
+def _lawn(quarters: Quarters, region: Region) -> Shapes:  # noqa: ARG001 - a lawn is a lawn everywhere
+    return shapes(ground=[streets(quarters, Material.GRASS)])

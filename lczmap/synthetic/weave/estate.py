@@ -1,0 +1,239 @@
+"""Housing estates: slabs, point towers and groups standing free in rows on lawns (LCZ 4 and 5).
+
+In: quarters, a region and the measures of an `Estate`. Out: shapes. Car parks and paved courts are given out until
+the impervious share of each quarter is met.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lczmap.synthetic.chance import between, ticket
+from lczmap.synthetic.materials import Material
+from lczmap.synthetic.quads import Parcels, at, direction, rectangles, size, sliced
+from lczmap.synthetic.region import Region
+from lczmap.synthetic.shapes import Layer, Quads, Shapes, shapes
+from lczmap.synthetic.townplan import Quarters
+from lczmap.synthetic.weave.blocks import (
+    Grid,
+    areas_by,
+    blocks_of,
+    drawn,
+    floors,
+    fresh,
+    grown,
+    piece,
+    roof_boxes,
+    roofs,
+    shrunk,
+    streets,
+    surface,
+    turned_parcels,
+    within_budget,
+)
+from lczmap.synthetic.weave.green import STREET_TREES, rows_along, scattered
+from lczmap.synthetic.weave.traffic import car_park, driving, parked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estate:
+    """Measures of an estate, metres."""
+
+    block: float
+    """Longest side of a block."""
+    street: float
+    """Width of the streets between blocks."""
+    lengths: tuple[float, float]
+    """Length of a cell with a point tower and of one with a slab."""
+    points: float
+    """Share of blocks with point towers."""
+    depth: tuple[float, float]
+    """Shallowest and deepest slab."""
+    pitch: float
+    """Distance between rows."""
+    heights: tuple[float, float]
+    """Lowest and highest building."""
+    facing_south: bool
+    """Whether a whole district has its slabs in one direction, facing south."""
+    impervious: float
+    """Wished share of streets, paths, courts and car parks in a quarter, 0..1."""
+
+
+_COURTS = ((Material.ASPHALT, 6.0), (Material.PAVING, 2.0), (Material.COURT, 0.7), (Material.CONCRETE, 1.5))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Site:
+    """The cells of an estate, one building each."""
+
+    cells: Parcels
+    """Edge 0 runs along the building; `parent` indexes the lots."""
+    lots: Parcels
+    """Blocks within their pavements; `parent` indexes the quarters."""
+    point: NDArray[np.bool_]
+    """Whether a cell bears a point tower `(cells,)`."""
+    along: NDArray[np.float64]
+    """Unit direction of each building `(cells, 2)`."""
+
+
+def estate(quarters: Quarters, region: Region, plan: Estate) -> Shapes:
+    """Free-standing buildings in rows, and the ground between."""
+    grid = Grid(main=8.5 * region.street, block=plan.block, street=plan.street * region.street, irregular=0.35)
+    blocks = blocks_of(quarters, grid)
+    site = _laid_out(quarters, blocks, plan)
+    bodies, height = _buildings(site, plan)
+    ground, cars = _grounds(quarters, site, region, plan)
+    material = drawn(site.lots.keys[site.cells.parent[bodies.parent]], "roof", region.town_roofs)
+    own = ticket(site.cells.keys[bodies.parent], "own roof") < 0.3
+    material = np.where(own, drawn(site.cells.keys[bodies.parent], "roof", region.town_roofs), material)
+    flat = np.isin(material, (Material.TILE_ROOF, Material.DARK_ROOF), invert=True) | (height > 22.0)
+    rise = np.where(flat, 0.0, 3.2 * (ticket(site.lots.keys[site.cells.parent[bodies.parent]], "hip") - 0.9) * 1.3)
+    moving, dashes = driving(quarters)
+    shops = _shops(site.lots, region) if plan.heights[0] > 25.0 else ()
+    return shapes(
+        ground=[
+            streets(quarters),
+            surface(blocks, Material.PAVING, Layer.BLOCK),
+            surface(site.lots, Material.GRASS, Layer.LOT),
+            *ground,
+        ],
+        details=[dashes, moving, parked(blocks, outward=1.1, share=0.35), cars],
+        roofs=[roofs(bodies, material, height, rise), roof_boxes(bodies.where(flat), height[flat], share=0.9), *shops],
+        crowns=[
+            scattered(site.cells, STREET_TREES, per_hectare=62.0 * region.green, purpose="estate"),
+            rows_along(blocks, STREET_TREES, spacing=9.0, outward=-2.6, share=0.6 * region.green),
+        ],
+    )
+
+
+def _laid_out(quarters: Quarters, blocks: Parcels, plan: Estate) -> _Site:
+    """Cut blocks into rows and rows into cells."""
+    lots = shrunk(blocks, 2.0)
+    way = direction(lots.corners)
+    # the edge that runs most nearly east: its building faces south
+    eastward = np.stack([way[:, 0], -way[:, 1], -way[:, 0], way[:, 1]], axis=1)
+    eastward[:, 1] = _edge_east(lots, 1)
+    eastward[:, 3] = -eastward[:, 1]
+    turn = eastward.argmax(axis=1)
+    if not plan.facing_south:
+        turn = (turn + (ticket(lots.keys, "turn") < 0.4)) % 4
+    lots = turned_parcels(lots, turn)
+    strips = turned_parcels(sliced(turned_parcels(lots, 1), plan.pitch), 3)
+    point_block = ticket(lots.keys, "points") < plan.points
+    wide = np.where(point_block, plan.lengths[0], plan.lengths[1])[strips.parent]
+    cells = sliced(strips, wide, irregular=0.1 if plan.facing_south else 0.3)
+    cells = grown(cells, strips.parent)
+    along = direction(cells.corners)
+    if plan.facing_south:
+        angle = between(quarters.district, "facing", -0.22, 0.22)[lots.parent[cells.parent]]
+        along = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return _Site(cells=cells, lots=lots, point=point_block[cells.parent], along=along)
+
+
+def _edge_east(lots: Parcels, edge: int) -> NDArray[np.float64]:
+    """Eastward share of an edge's direction `(n,)`."""
+    return np.asarray(direction(turned_parcels(lots, edge).corners)[:, 0])
+
+
+def _buildings(site: _Site, plan: Estate) -> tuple[Parcels, NDArray[np.float64]]:
+    """Slabs of two staggered halves, towers of two crossing ones, wings to the south; `parent` indexes the cells."""
+    keys, cells = site.cells.keys, site.cells.corners
+    length, pitch = size(cells)
+    deep = np.minimum(between(site.lots.keys, "deep", *plan.depth)[site.cells.parent], 0.6 * pitch)
+    gap = between(keys, "gap", 6.0, 11.0)
+    long = np.where(site.point, np.minimum(length - 7.0, 1.75 * deep), length - gap)
+    middle = at(cells, 0.5, 0.6)
+    across = np.stack([-site.along[:, 1], site.along[:, 0]], axis=1)
+    shift = np.where(site.point, 0.0, between(site.lots.keys, "stagger", 0.0, 2.6)[site.cells.parent])[:, None]
+    quarter = np.where(site.point, 0.0, long / 4.0)[:, None]
+    first = rectangles(
+        middle - site.along * quarter + across * shift, site.along, np.where(site.point, long, long / 2.0 + 0.5), deep
+    )
+    second = rectangles(
+        middle + site.along * quarter - across * shift,
+        site.along,
+        np.where(site.point, deep, long / 2.0 + 0.5),
+        np.where(site.point, np.minimum(long, 0.72 * pitch), deep),
+    )
+    wings = _wings(site, middle, long, deep)
+    corners = np.concatenate([first, second, wings.corners])
+    index = np.arange(len(keys))
+    owner = np.concatenate([index, index, wings.parent])
+    named = np.concatenate([fresh(keys, 1), fresh(keys, 2), wings.keys])
+    bodies = Parcels(corners=corners, keys=named, parent=owner)
+    stands = _inside(corners, site.lots.corners[site.cells.parent[owner]]) & (long[owner] > 9.0)
+    base = ticket(site.lots.keys, "tall") ** 1.6
+    share = np.clip(base[site.cells.parent] + between(keys, "taller", -0.12, 0.12), 0.0, 1.0)
+    low, high = plan.heights
+    height = np.rint((low + (high - low) * share) / 3.0) * 3.0 + 1.2
+    return bodies.where(stands), (height[owner] + np.where(np.arange(len(owner)) < len(keys), 0.0, 0.4))[stands]
+
+
+def _wings(site: _Site, middle: NDArray[np.float64], long: NDArray[np.float64], deep: NDArray[np.float64]) -> Parcels:
+    """Wings that make slabs into L and U; `parent` indexes the cells."""
+    keys = site.cells.keys
+    _, pitch = size(site.cells.corners)
+    across = np.stack([-site.along[:, 1], site.along[:, 0]], axis=1)
+    made = []
+    for number, sign in ((3, -1.0), (4, 1.0)):
+        bears = ~site.point & (ticket(keys, f"wing {number}") < 0.3) & (long > 2.6 * deep)
+        reach = np.minimum(0.42 * pitch, 24.0)
+        where = middle + site.along * (sign * (long - deep) / 2.0)[:, None] - across * ((deep + reach) / 2.0)[:, None]
+        corners = rectangles(where, site.along, 0.9 * deep, reach + deep * 0.6)
+        made.append(Parcels(corners=corners, keys=fresh(keys, number), parent=np.arange(len(keys))).where(bears))
+    return Parcels(
+        corners=np.concatenate([m.corners for m in made]),
+        keys=np.concatenate([m.keys for m in made]),
+        parent=np.concatenate([m.parent for m in made]),
+    )
+
+
+def _inside(corners: NDArray[np.float64], within: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether quads `(n, 4, 2)` lie in others `(n, 4, 2)`, to a metre."""
+    edge = np.roll(within, -1, axis=1) - within
+    edge = edge / np.maximum(np.linalg.norm(edge, axis=2, keepdims=True), 1e-9)
+    gap = corners[:, None] - within[:, :, None]
+    left_of = edge[:, :, None, 0] * gap[..., 1] - edge[:, :, None, 1] * gap[..., 0]
+    return np.asarray((left_of > -1.0).all(axis=(1, 2)))
+
+
+def _grounds(quarters: Quarters, site: _Site, region: Region, plan: Estate) -> tuple[list[Quads], Quads]:
+    """Paths, drives, courts and car parks with their cars, as much as the impervious share allows."""
+    cells, count = site.cells, len(quarters.keys)
+    length, pitch = size(cells.corners)
+    quarter = site.lots.parent[cells.parent]
+    paths = piece(cells, (0.0, 1.0), (1.0 - 5.0 / np.maximum(pitch, 12.0), 1.0 - 1.6 / np.maximum(pitch, 12.0)))
+    doors = piece(cells, (0.5 - 1.2 / np.maximum(length, 8.0), 0.5 + 1.2 / np.maximum(length, 8.0)), (0.6, 0.92))
+    courts = piece(cells, (0.08, 0.92), (0.04, 0.37), number=6)
+    sealed = areas_by(
+        Parcels(corners=quarters.corners, keys=quarters.keys, parent=np.arange(count)), np.arange(count), count
+    )
+    wished = plan.impervious * sealed - (sealed - areas_by(site.lots, site.lots.parent, count))
+    wished = wished - areas_by(paths, quarter, count) * (1.0 - 0.25 * region.green)
+    paved = within_budget(courts, quarter, wished, purpose="paved")
+    hard = courts.where(paved)
+    material = drawn(hard.keys, "court", _COURTS)
+    drives = piece(cells.where(paved), (0.0, 4.5 / np.maximum(length[paved], 9.0)), (0.04, 0.93), number=7)
+    lawns = cells.where(ticket(cells.keys, "lawn") < 0.4)
+    return [
+        surface(lawns, drawn(lawns.keys, "lawn", region.yards), Layer.PATCH),
+        surface(hard, material, Layer.LINE),
+        surface(drives, Material.ASPHALT, Layer.LINE),
+        surface(paths, Material.CONCRETE, Layer.LINE),
+        surface(doors, Material.CONCRETE, Layer.LINE),
+    ], car_park(hard.where(material == Material.ASPHALT), share=0.6)
+
+
+def _shops(lots: Parcels, region: Region) -> tuple[Quads, ...]:
+    """Low podium buildings along one side of some blocks."""
+    chosen = lots.where(ticket(lots.keys, "shops") < 0.5)
+    _, depth = size(chosen.corners)
+    rows = piece(chosen, (0.04, 0.96), (0.01, np.minimum(13.0 / np.maximum(depth, 14.0), 0.3)), number=8)
+    parts = sliced(rows, between(rows.keys, "front", 24.0, 60.0), irregular=0.5)
+    parts = parts.where(ticket(parts.keys, "built") < 0.8)
+    height = floors(parts.keys, 4.0, 9.5) + 1.0
+    return (
+        roofs(parts, drawn(parts.keys, "roof", region.town_roofs), height),
+        roof_boxes(parts, height, share=0.6),
+    )
