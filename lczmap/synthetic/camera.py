@@ -18,17 +18,17 @@ from lczmap.synthetic.texture import Textures, Turns, textures, turns
 class Look:
     """What differs between one flight and another."""
 
-    exposure: float = 3.0
+    exposure: float = 2.7
     """Factor on reflectance before the tone curve."""
-    contrast: float = 0.5
+    contrast: float = 0.85
     """Bend of the tone curve, 0 for a plain square root."""
     saturation: float = 1.0
     """1 leaves colours as they are."""
-    haze: palette.Colour = (0.006, 0.010, 0.015)
+    haze: palette.Colour = (0.004, 0.006, 0.008)
     """Light of the air below the camera, as reflectance."""
-    blur: float = 0.65
+    blur: float = 0.58
     """Standard deviation of the point spread, pixels."""
-    noise: float = 0.010
+    noise: float = 0.012
     """Standard deviation of the noise after the tone curve, share of full scale."""
     earth: palette.Colour = (1.0, 1.0, 1.0)
     """Factors on the colours of soils."""
@@ -38,10 +38,10 @@ class Look:
 
 LOOKS: dict[RegionName, Look] = {
     "european": Look(),
-    "dense_asian": Look(haze=(0.016, 0.020, 0.026), contrast=0.35, earth=(1.02, 0.98, 0.9)),
-    "north_american": Look(exposure=3.2),
-    "informal": Look(earth=(1.15, 0.9, 0.72), contrast=0.6),
-    "desert": Look(exposure=2.5, earth=(1.05, 1.0, 0.92), haze=(0.014, 0.015, 0.015)),
+    "dense_asian": Look(haze=(0.009, 0.011, 0.014), contrast=0.7, earth=(1.02, 0.98, 0.9)),
+    "north_american": Look(exposure=3.0),
+    "informal": Look(earth=(1.15, 0.9, 0.72), contrast=1.0),
+    "desert": Look(exposure=2.4, earth=(1.05, 1.0, 0.92), haze=(0.008, 0.009, 0.009)),
 }
 """By region."""
 
@@ -78,7 +78,7 @@ _RELIEF: dict[Material, tuple[float, float, float, float, float]] = {
     Material.RUST_ROOF: (0.06, 0.06, 0.0, 0.16, 0.01),
     Material.WHITE_ROOF: (0.03, 0.05, 0.0, 0.02, 0.030),
     Material.EARTH_ROOF: (0.06, 0.08, 0.0, 0.02, 0.03),
-    Material.GRASS: (0.06, 0.07, 0.14, 0.03, 0.0),
+    Material.GRASS: (0.07, 0.08, 0.09, 0.03, 0.0),
     Material.DRY_GRASS: (0.10, 0.12, 0.12, 0.02, 0.0),
     Material.BROADLEAF: (0.14, 0.06, 0.04, 0.0, 0.0),
     Material.CONIFER: (0.14, 0.05, 0.03, 0.0, 0.0),

@@ -23,7 +23,7 @@ _MARGIN = 2
 """Rows beyond a strip that slopes and blur look at."""
 _WEAR_TINT = (1.0, 0.55, 0.45)
 """Worn ground turns pale and brown: how strongly wear moves red, green and blue."""
-_SKYLIGHT = (0.17, 0.21, 0.28)
+_SKYLIGHT = (0.13, 0.155, 0.195)
 """Light of the blue sky on open ground, as a share of all light, with the sun at 45 degrees."""
 
 
