@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lczmap.synthetic.materials import Material
 from lczmap.synthetic.quads import Corners
-from lczmap.synthetic.shapes import Discs, Quads, Shapes, choose_discs, choose_quads
+from lczmap.synthetic.shapes import Discs, Quads, Shapes
 from lczmap.words.grid import PixelGrid
 
 _PIXELS_AT_ONCE = 1 << 21
@@ -58,28 +58,26 @@ def paint_flat(ground: Ground, surfaces: Quads) -> None:
 
 def paint_roofs(ground: Ground, roofs: Quads) -> None:
     """Draw buildings, the taller over the lower."""
-    ordered = choose_quads(roofs, np.argsort(roofs.height + np.abs(roofs.rise), kind="stable"))
-    for chosen, rows, columns, nearness in _covered(ground.grid, ordered.corners):
-        rise = ordered.rise[chosen]
+    heights = roofs.height + _own_height(roofs.keys)
+    for chosen, rows, columns, nearness in _covered(ground.grid, roofs.corners):
+        rise = roofs.rise[chosen]
         along, around = nearness
-        top = ordered.height[chosen] + np.where(rise >= 0, rise * along, -rise * around)
-        # sizes come one after another, so a lower roof may come later
-        free = ground.height[rows, columns] < top
-        _set(ground, ordered, chosen[free], rows[free], columns[free])
-        ground.height[rows[free], columns[free]] = top[free]
+        top = heights[chosen] + np.where(rise >= 0, rise * along, -rise * around)
+        free = _raise_to(ground.height, rows, columns, top)
+        _set(ground, roofs, chosen[free], rows[free], columns[free])
 
 
 def paint_discs(ground: Ground, discs: Discs) -> None:
     """Draw crowns and tanks, the taller over the lower, and never over what is taller already."""
-    ordered = choose_discs(discs, np.argsort(discs.height, kind="stable"))
-    for disc, row, column, share in _within(ground.grid, ordered.centre, ordered.radius):
-        top = ordered.height[disc] - ordered.dome[disc] * (1.0 - np.sqrt(np.maximum(1.0 - share, 0.0)))
-        free = ground.height[row, column] < top
+    heights = discs.height + _own_height(discs.keys)
+    tones, identities = (discs.tone * 256.0).astype(np.uint8), _identity(discs.keys)
+    for disc, row, column, share in _within(ground.grid, discs.centre, discs.radius):
+        top = heights[disc] - discs.dome[disc] * (1.0 - np.sqrt(np.maximum(1.0 - share, 0.0)))
+        free = _raise_to(ground.height, row, column, top)
         chosen, rows, columns = disc[free], row[free], column[free]
-        ground.material[rows, columns] = ordered.material[chosen]
-        ground.tone[rows, columns] = (ordered.tone[chosen] * 256.0).astype(np.uint8)
-        ground.instance[rows, columns] = _identity(ordered.keys[chosen])
-        ground.height[rows, columns] = top[free]
+        ground.material[rows, columns] = discs.material[chosen]
+        ground.tone[rows, columns] = tones[chosen]
+        ground.instance[rows, columns] = identities[chosen]
 
 
 def paint(ground: Ground, shapes: Shapes, *, details: bool) -> None:
@@ -95,6 +93,30 @@ def _identity(keys: NDArray[np.uint64]) -> NDArray[np.uint32]:
     """The upper half of a key, never 0; two shapes of a window share it once in billions."""
     upper: NDArray[np.uint32] = np.maximum(keys >> np.uint64(32), np.uint64(1)).astype(np.uint32)
     return upper
+
+
+def _own_height(keys: NDArray[np.uint64]) -> NDArray[np.float32]:
+    """Up to six centimetres of a shape's own: of two that meet at one height, the same one wins in every window."""
+    return (keys & np.uint64(0xFFF)).astype(np.float32) * np.float32(2.0**-16)
+
+
+def _raise_to(
+    height: NDArray[np.float32], rows: NDArray[np.int64], columns: NDArray[np.int64], top: NDArray[np.float32]
+) -> NDArray[np.int64]:
+    """Lift pixels to the tallest of what stands on them; which of the candidates these are.
+
+    The order of the candidates, and how they were split into lots, makes no difference.
+    """
+    surface, places = height.reshape(-1), rows * height.shape[1] + columns
+    able = np.flatnonzero(surface[places] < top)
+    places, top = places[able], top[able]
+    pending = np.arange(len(able))
+    while len(pending):
+        # of several on one pixel the last is stored, so those that are taller still have another turn
+        surface[places[pending]] = top[pending]
+        pending = pending[surface[places[pending]] < top[pending]]
+    tallest: NDArray[np.int64] = able[surface[places] == top]
+    return tallest
 
 
 def _set(
@@ -122,9 +144,9 @@ def _covered(
     """
     pixels = _in_pixels(grid, corners)
     for lot, first, side in _lots(grid, pixels.min(axis=1), pixels.max(axis=1), layer):
-        here = pixels[lot].astype(np.float32)
-        y = first[:, 1, None] + np.arange(side)
-        x = first[:, 0, None] + np.arange(side)
+        # from the shape's own first pixel: rounded alike in every window
+        here = (pixels[lot] - first[:, None]).astype(np.float32)
+        x = y = np.arange(side, dtype=np.float32)[None] + np.float32(0.5)
         far = []
         for k in range(4):
             start = here[:, k]
@@ -132,11 +154,13 @@ def _covered(
             scale = 1.0 / np.maximum(np.hypot(edge[:, 0], edge[:, 1]), 1e-6)
             # rows run south, so a counter-clockwise ring runs clockwise in pixels
             nx, ny = edge[:, 1] * scale, -edge[:, 0] * scale
-            over_x = nx[:, None] * (x + np.float32(0.5) - start[:, 0, None])
-            over_y = ny[:, None] * (y + np.float32(0.5) - start[:, 1, None])
-            far.append(over_y.astype(np.float32)[:, :, None] + over_x.astype(np.float32)[:, None, :])
+            over_x = nx[:, None] * (x - start[:, 0, None])
+            over_y = ny[:, None] * (y - start[:, 1, None])
+            far.append(over_y[:, :, None] + over_x[:, None, :])
         inside = (far[0] >= 0) & (far[1] >= 0) & (far[2] >= 0) & (far[3] >= 0)
-        inside &= ((y >= 0) & (y < grid.height))[:, :, None] & ((x >= 0) & (x < grid.width))[:, None, :]
+        rows, columns = first[:, 1, None] + np.arange(side), first[:, 0, None] + np.arange(side)
+        inside &= ((rows >= 0) & (rows < grid.height))[:, :, None]
+        inside &= ((columns >= 0) & (columns < grid.width))[:, None, :]
         quad, row, column = np.nonzero(inside)
         d0, d1, d2, d3 = (each[inside] for each in far)
         depth = np.maximum(d0 + d2, 1e-6)
