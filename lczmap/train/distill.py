@@ -47,7 +47,7 @@ class Recipe:
 
     seed: int = 0
     """Of the network's first weights and of every draw."""
-    steps: int = 8500
+    steps: int = 5500
     """Length of the schedule."""
     minutes: float = 60.0
     """Stop after this long, wherever the schedule stands; a later run goes on from there."""
