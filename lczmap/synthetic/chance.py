@@ -26,7 +26,8 @@ def lattice_keys(root: int, columns: NDArray[np.integer], rows: NDArray[np.integ
 
 def child_keys(keys: Keys, index: ArrayLike) -> Keys:
     """Keys of the `index`-th children; both broadcast."""
-    number = np.asarray(index, dtype=np.int64).view(np.uint64) + np.uint64(1)
+    # an array even of one: a scalar would warn where it wraps
+    number = np.atleast_1d(np.asarray(index, dtype=np.int64)).view(np.uint64) + np.uint64(1)
     return _mixed(keys ^ (number * np.uint64(0xD1B5_4A32_D192_ED03)))
 
 
@@ -56,11 +57,23 @@ def value_noise(
     u, v = x / metres - column, y / metres - row
     u, v = (t * t * t * (t * (t * 6.0 - 15.0) + 10.0) for t in (u, v))
     i, j = column.astype(np.int64), row.astype(np.int64)
-    corner = [[ticket(lattice_keys(root, i + di, j + dj, purpose=purpose), "value") for di in (0, 1)] for dj in (0, 1)]
+    corner = _nodes(root, i, j, purpose)
     low = corner[0][0] + (corner[0][1] - corner[0][0]) * u
     high = corner[1][0] + (corner[1][1] - corner[1][0]) * u
     noise: NDArray[np.float64] = 2.0 * (low + (high - low) * v) - 1.0
     return noise
+
+
+def _nodes(root: int, i: NDArray[np.int64], j: NDArray[np.int64], purpose: str) -> list[list[NDArray[np.float64]]]:
+    """Values at the four nodes around each point, the right ones second, the upper ones last."""
+    if i.size:
+        columns, rows = np.arange(i.min(), i.max() + 2), np.arange(j.min(), j.max() + 2)
+        if columns.size * rows.size <= i.size:
+            # many points share a node: draw each node once and look it up
+            table = ticket(lattice_keys(root, columns[None], rows[:, None], purpose=purpose), "value")
+            left, low = i - columns[0], j - rows[0]
+            return [[table[low + dj, left + di] for di in (0, 1)] for dj in (0, 1)]
+    return [[ticket(lattice_keys(root, i + di, j + dj, purpose=purpose), "value") for di in (0, 1)] for dj in (0, 1)]
 
 
 def _salt(purpose: str) -> np.uint64:

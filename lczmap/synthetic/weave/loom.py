@@ -12,10 +12,16 @@ from lczmap.synthetic.materials import Material
 from lczmap.synthetic.region import Region
 from lczmap.synthetic.shapes import Shapes, join, shapes
 from lczmap.synthetic.townplan import Quarters
+from lczmap.synthetic.weave.bare import paved, soil
 from lczmap.synthetic.weave.blocks import streets
 from lczmap.synthetic.weave.compact import compact_lowrise, compact_midrise
+from lczmap.synthetic.weave.halls import halls
+from lczmap.synthetic.weave.industry import industry
+from lczmap.synthetic.weave.land import fields
+from lczmap.synthetic.weave.light import shacks, sparse
 from lczmap.synthetic.weave.open import open_lowrise, open_midrise
 from lczmap.synthetic.weave.towers import compact_highrise, open_highrise
+from lczmap.synthetic.weave.woods import bush, dense, scattered_trees
 
 Fabric = Callable[[Quarters, Region], Shapes]
 """What one class is made of."""
@@ -27,6 +33,16 @@ FABRICS: Mapping[int, Fabric] = {
     4: open_highrise,
     5: open_midrise,
     6: open_lowrise,
+    7: shacks,
+    8: halls,
+    9: sparse,
+    10: industry,
+    11: dense,
+    12: scattered_trees,
+    13: bush,
+    14: fields,
+    15: paved,
+    16: soil,
 }
 """By LCZ code, 1 to 16; water (17) is no fabric."""
 

@@ -1,0 +1,294 @@
+"""Land without plants: rock and paved ground (LCZ 15), soil and sand (LCZ 16)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from lczmap.synthetic.chance import between, child_keys, pick, ticket
+from lczmap.synthetic.materials import Material
+from lczmap.synthetic.quads import (
+    Parcels,
+    direction,
+    inset,
+    long_first,
+    parcels_of,
+    part,
+    rectangles,
+    sliced,
+    split_down,
+)
+from lczmap.synthetic.region import Mix, Region, RegionName
+from lczmap.synthetic.shapes import Discs, Layer, Quads, Shapes, discs, join, quads, shapes
+from lczmap.synthetic.townplan import Quarters
+from lczmap.synthetic.weave.blocks import drawn, fresh, shrunk, streets, surface
+from lczmap.synthetic.weave.green import Places, Planting, drift, places_in, planted, rows_along
+from lczmap.synthetic.weave.halls import spots
+from lczmap.synthetic.weave.lanes import blotches, country, crossing, ribbons, verge
+from lczmap.synthetic.weave.traffic import car_park
+
+_KINDS: Mapping[RegionName, tuple[float, float, float, float]] = {
+    "european": (4, 2, 2, 2), "dense_asian": (2, 4, 2, 2), "north_american": (5, 2, 2, 3), "informal": (1, 1, 0.5, 5),
+    "desert": (1, 0.5, 0.5, 6),
+}  # fmt: skip
+"""Weights of car parks, container yards, aprons and rock among districts of LCZ 15."""
+_TREES = Planting(radius=(1.3, 2.6), height=(3.0, 6.0), kinds=((Material.BROADLEAF, 1),))
+_TUFTS = Planting(radius=(0.5, 1.4), height=(0.3, 1.2), kinds=((Material.BUSH, 1),))
+
+
+def paved(quarters: Quarters, region: Region) -> Shapes:
+    """LCZ 15: car parks, container yards, aprons or rock; one of them a district."""
+    kind = pick(quarters.district, "kind", _KINDS[region.name])
+    return join(
+        [make(quarters.where(kind == k), region) for k, make in enumerate((_car_parks, _containers, _apron, _rock))]
+    )
+
+
+def _car_parks(quarters: Quarters, region: Region) -> Shapes:
+    inner, _ = inset(quarters.corners, 6.0)
+    bays = split_down(parcels_of(inner, quarters.keys), 150.0, irregular=0.4, purpose="bays")
+    bays = shrunk(Parcels(corners=long_first(bays.corners), keys=bays.keys, parent=bays.parent), 4.5)
+    green = shrunk(bays, -1.6)
+    keys = fresh(bays.keys, 60)
+    return shapes(
+        ground=[
+            streets(quarters),
+            surface(green, Material.GRASS if region.green > 0.3 else Material.PAVING, Layer.BLOCK),
+            surface(bays, drawn(bays.keys, "floor", ((Material.ASPHALT, 5), (Material.CONCRETE, 1))), Layer.LOT),
+            _stripes(bays),
+        ],
+        details=[car_park(Parcels(corners=bays.corners, keys=keys, parent=bays.parent), share=0.6)],
+        crowns=[rows_along(bays, _TREES, spacing=10.0, outward=0.6, share=0.5 * region.green)],
+    )
+
+
+def _stripes(bays: Parcels) -> Quads:
+    """The lines that bays end at: two rows meet there."""
+    rows = sliced(Parcels(corners=np.roll(bays.corners, -1, axis=1), keys=bays.keys, parent=bays.parent), 16.4)
+    lines = part(rows.corners, (0.0, 0.04), (0.02, 0.98))
+    return quads(
+        np.roll(lines, 1, axis=1),
+        material=Material.MARKING,
+        tone=ticket(rows.keys, "tone"),
+        keys=rows.keys,
+        layer=Layer.LINE,
+    )
+
+
+def _containers(quarters: Quarters, region: Region) -> Shapes:
+    """Stacks in rows between lanes, most places empty: the yard is what counts."""
+    del region
+    inner, _ = inset(quarters.corners, 7.0)
+    yards = split_down(parcels_of(inner, quarters.keys), 120.0, irregular=0.5, purpose="yard")
+    yards = shrunk(Parcels(corners=long_first(yards.corners), keys=yards.keys, parent=yards.parent), 5.0)
+    busy = yards.where(ticket(yards.keys, "busy") < 0.4)
+    where, parent, keys = spots(busy, along=12.9, across=2.7)
+    row = np.floor(ticket(busy.keys, "lane")[parent] * 8.0)
+    stack = drift(where, busy.keys[parent], metres=26.0, purpose="stack")
+    here = (stack > 0.12 + 0.02 * row) & (ticket(keys, "here") < 0.9)
+    where, parent, keys = where[here], parent[here], keys[here]
+    boxes = quads(
+        rectangles(where, direction(busy.corners[parent]), 12.2, 2.44),
+        material=Material.CAR,
+        tone=ticket(keys, "tone"),
+        keys=keys,
+        height=2.6 * np.ceil(between(keys, "stacked", 0.0, 2.4)),
+    )
+    lines = _stripes(yards)
+    return shapes(
+        ground=[
+            streets(quarters, Material.CONCRETE),
+            surface(
+                yards,
+                drawn(yards.keys, "floor", ((Material.CONCRETE, 3), (Material.ASPHALT, 3), (Material.PAVING, 1))),
+                Layer.LOT,
+            ),
+            lines,
+        ],
+        roofs=[boxes],
+    )
+
+
+def _apron(quarters: Quarters, region: Region) -> Shapes:
+    """Slabs of concrete, and taxiways marked across them."""
+    slabs = split_down(parcels_of(quarters.corners, quarters.keys), 26.0, irregular=0.0, purpose="slab")
+    ways = Parcels(corners=quarters.corners, keys=fresh(quarters.keys, 61), parent=np.arange(len(quarters.keys)))
+    middle = crossing(ways, purpose="taxi", bends=10, stray=0.02)
+    strips = long_first(quarters.corners)
+    lawn = part(strips, (0.08, 0.92), (0.03, 0.08))
+    return shapes(
+        ground=[
+            streets(quarters, Material.CONCRETE),
+            surface(slabs, Material.CONCRETE, Layer.BLOCK),
+            quads(
+                lawn,
+                material=Material.GRASS if region.green > 0.3 else Material.SAND,
+                tone=ticket(ways.keys, "lawn"),
+                keys=fresh(ways.keys, 62),
+                layer=Layer.PATCH,
+            ),
+            ribbons(middle, 24.0, material=Material.ASPHALT, keys=ways.keys, layer=Layer.PATCH),
+            ribbons(middle, 0.9, material=Material.MARKING, keys=fresh(ways.keys, 63)),
+        ],
+    )
+
+
+def _rock(quarters: Quarters, region: Region) -> Shapes:
+    """Bare rock: slabs in several shades, cracks with dry grass and tufts."""
+    land = country(quarters, region, hedges=0.0)
+    district = quarters.district
+    places = places_in(land.land.corners, district, spacing=13.0, purpose="slabs")
+    own = district[places.parent]
+    slow = drift(places.where, own, metres=70.0, purpose="strata")
+    keys = places.keys
+    tone = np.clip(0.5 + 0.45 * slow + between(keys, "own", -0.15, 0.15), 0.0, 0.999)
+    grown_over = (drift(places.where, own, metres=45.0, purpose="cracks") > 0.62) & (ticket(keys, "grass") < 0.5)
+    material = np.where(grown_over, Material.DRY_GRASS, Material.ROCK)
+    slabs = blotches(
+        places.where,
+        between(keys, "radius", 4.0, 13.0) * np.where(grown_over, 0.5, 1.0),
+        material=material,
+        tone=tone,
+        keys=keys,
+        identity=child_keys(own, material.astype(np.int64)),
+    )
+    tufts = places_in(land.land.corners, district, spacing=9.0, purpose="tufts")
+    tufts = tufts.chosen(drift(tufts.where, district[tufts.parent], metres=45.0, purpose="cracks") > 0.55)
+    return shapes(
+        ground=[verge(quarters, Material.ROCK), land.roads, slabs],
+        crowns=[planted(tufts, _TUFTS)],
+    )
+
+
+def soil(quarters: Quarters, region: Region) -> Shapes:
+    """LCZ 16: dunes in deserts; elsewhere building ground, or a dry river's bed of gravel and sand."""
+    if region.name == "desert":
+        kind = pick(quarters.district, "kind", (4, 1, 1))
+    else:
+        kind = pick(quarters.district, "kind", (0.6, 4, 1.5))
+    return join([make(quarters.where(kind == k), region) for k, make in enumerate((_dunes, _site, _bed))])
+
+
+def _dunes(quarters: Quarters, region: Region) -> Shapes:
+    """Low ridges across the wind, their sand in drifting shades."""
+    land = country(quarters, region, hedges=0.0)
+    district = quarters.district
+    wind = between(district, "wind", 0.0, np.pi)
+    places = places_in(land.land.corners, district, spacing=17.0, purpose="dunes")
+    own, keys = district[places.parent], places.keys
+    slow = drift(places.where, own, metres=120.0, purpose="dune field")
+    angle = wind[places.parent] + 0.35 * slow + between(keys, "angle", -0.2, 0.2)
+    here = slow + between(keys, "here", -0.5, 0.5) > -0.45
+    places, own, keys, angle, slow = places.chosen(here), own[here], keys[here], angle[here], slow[here]
+    along = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    ridges = quads(
+        rectangles(places.where, along, between(keys, "long", 22.0, 60.0), between(keys, "deep", 8.0, 19.0)),
+        material=Material.SAND,
+        tone=np.clip(0.45 + 0.4 * slow + between(keys, "own", -0.08, 0.08), 0.0, 0.999),
+        keys=own,
+        rise=-between(keys, "rise", 0.15, 0.75),
+        height=0.02,
+    )
+    ridges = quads(
+        ridges.corners,
+        material=ridges.material,
+        tone=np.asarray(ridges.tone, dtype=np.float64),
+        keys=own,
+        rise=ridges.rise,
+        height=ridges.height,
+    )
+    tufts = places_in(land.land.corners, district, spacing=11.0, purpose="tufts")
+    tufts = tufts.chosen(ticket(tufts.keys, "tuft") < 0.05)
+    return shapes(ground=[verge(quarters, Material.SAND), land.roads], roofs=[ridges], crowns=[planted(tufts, _TUFTS)])
+
+
+def _site(quarters: Quarters, region: Region) -> Shapes:
+    """Ground laid bare: terraces, ruts, heaps, weeds at the rims."""
+    land = country(quarters, region, hedges=0.1)
+    lots = split_down(land.land, 150.0, irregular=1.0, purpose="site")
+    base = drawn(quarters.district, "base", region.bare)
+    own = drawn(lots.keys, "floor", (*region.bare, (Material.YARD, 3)))
+    floor = np.where(ticket(lots.keys, "same") < 0.5, base[lots.parent], own)
+    ruts = [
+        _ways(land.land, 64 + n, purpose="rut", width=(2.5, 6.0), of=((Material.YARD, 1),), stray=0.2) for n in range(3)
+    ]
+    heaps = places_in(land.land.corners, quarters.district, spacing=16.0, purpose="heaps")
+    near = drift(heaps.where, quarters.district[heaps.parent], metres=60.0, purpose="dump") > 0.6
+    heaps = heaps.chosen(near & (ticket(heaps.keys, "heap") < 0.6))
+    stains = (*region.bare, (Material.YARD, 2.0), (Material.GRAVEL, 1.0), (Material.DRY_GRASS, 1.0))
+    return shapes(
+        ground=[
+            verge(quarters, base),
+            land.roads,
+            surface(lots, floor, Layer.LOT),
+            _spots(land.land, quarters, stains, spacing=18.0),
+            *ruts,
+        ],
+        crowns=[land.trees, _piles(heaps)],
+    )
+
+
+def _piles(places: Places) -> Discs:
+    keys = places.keys
+    radius = between(keys, "radius", 2.5, 6.5)
+    return discs(
+        places.where,
+        radius=radius,
+        material=drawn(keys, "of", ((Material.SOIL, 4), (Material.SAND, 1), (Material.GRAVEL, 1))),
+        height=0.4 * radius,
+        dome=0.38 * radius,
+        tone=ticket(keys, "tone"),
+        keys=keys,
+    )
+
+
+def _spots(land: Parcels, quarters: Quarters, mix: Mix, *, spacing: float) -> Quads:
+    places = places_in(land.corners, quarters.district[land.parent], spacing=spacing, purpose="spots")
+    own = quarters.district[land.parent][places.parent]
+    slow = drift(places.where, own, metres=4.5 * spacing, purpose="spots")
+    keep = ticket(places.keys, "lies") < 0.35 * (1.0 + slow)
+    places, own = places.chosen(keep), own[keep]
+    material = drawn(places.keys, "kind", mix)
+    return blotches(
+        places.where,
+        between(places.keys, "radius", 0.3, 0.85) * spacing,
+        material=material,
+        tone=ticket(places.keys, "tone"),
+        keys=places.keys,
+        identity=child_keys(own, material.astype(np.int64)),
+    )
+
+
+def _bed(quarters: Quarters, region: Region) -> Shapes:
+    """Braided channels of sand through gravel, islands of scrub."""
+    land = country(quarters, region, hedges=0.0)
+    of = ((Material.SAND, 3.0), (Material.SOIL, 1.0))
+    braids = [
+        _ways(land.land, 70 + n, purpose="braid", width=(8.0, 34.0), of=of, stray=0.22, layer=Layer.LOT)
+        for n in range(4)
+    ]
+    islands = ((Material.SAND, 3.0), (Material.GRAVEL, 4.0), (Material.SCRUB, 1.0))
+    return shapes(
+        ground=[
+            verge(quarters, Material.GRAVEL),
+            land.roads,
+            *braids,
+            _spots(land.land, quarters, islands, spacing=15.0),
+        ],
+        crowns=[land.trees],
+    )
+
+
+def _ways(  # noqa: PLR0913 - what a way has
+    land: Parcels,
+    number: int,
+    *,
+    purpose: str,
+    width: tuple[float, float],
+    of: Mix,
+    stray: float,
+    layer: Layer = Layer.LINE,
+) -> Quads:
+    """One winding way through each parcel."""
+    keys = fresh(land.keys, number)
+    way = crossing(Parcels(corners=land.corners, keys=keys, parent=land.parent), purpose=purpose, bends=18, stray=stray)
+    return ribbons(way, between(keys, "wide", *width), material=drawn(keys, "of", of), keys=keys, layer=layer)
