@@ -8,10 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lczmap.synthetic import palette
 from lczmap.synthetic.materials import CROWNS, Material
-from lczmap.synthetic.region import RegionName
+from lczmap.synthetic.palette import EARTHS, PAINT, Colour
+from lczmap.synthetic.reflectance import SHADES, Season, reflectances
+from lczmap.synthetic.region import RegionName, region_of
 from lczmap.synthetic.texture import Textures, Turns, textures, turns
+
+RGB_BANDS = (2, 1, 0)
+"""B04, B03 and B02 in the ten-band order."""
+_LUMINANCE = (0.3, 0.59, 0.11)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,15 +29,15 @@ class Look:
     """Bend of the tone curve, 0 for a plain square root."""
     saturation: float = 1.0
     """1 leaves colours as they are."""
-    haze: palette.Colour = (0.004, 0.006, 0.008)
+    haze: Colour = (0.004, 0.006, 0.008)
     """Light of the air below the camera, as reflectance."""
     blur: float = 0.58
     """Standard deviation of the point spread, pixels."""
     noise: float = 0.012
     """Standard deviation of the noise after the tone curve, share of full scale."""
-    earth: palette.Colour = (1.0, 1.0, 1.0)
+    earth: Colour = (1.0, 1.0, 1.0)
     """Factors on the colours of soils."""
-    green: palette.Colour = (1.0, 1.0, 1.0)
+    green: Colour = (1.0, 1.0, 1.0)
     """Factors on the colours of plants."""
 
 
@@ -119,9 +124,21 @@ _CELL: dict[Material, tuple[float, float]] = {
 _LUMPY = 0.9
 
 
-def camera_of(region: RegionName, *, day: int, look: Look | None = None) -> Camera:
-    """The camera of a region on a day of the year (1..366), with the region's look where none is given."""
+def camera_of(
+    region: RegionName, *, day: int, latitude: float | None = None, stock: int | None = None, look: Look | None = None
+) -> Camera:
+    """The camera of a flight.
+
+    Args:
+        region: gives the look and the latitude where these are None.
+        day: of the year, 1..366.
+        latitude: degrees north, for the seasons.
+        stock: which roofs, soils and plants the place has, as for `reflectances`; the typical ones where None.
+        look: of the flight.
+    """
     chosen = look or LOOKS[region]
+    season = Season(day=day, latitude=region_of(region).latitude if latitude is None else latitude)
+    colours = reflectances(season, stock=stock or 0, variety=0.0 if stock is None else 1.0)[list(RGB_BANDS)]
     count = len(Material)
     relief = np.array([_RELIEF.get(material, _PLAIN) for material in Material], dtype=np.float32)
     cell = np.array([_CELL.get(material, (2.6, 2.6)) for material in Material])
@@ -129,7 +146,7 @@ def camera_of(region: RegionName, *, day: int, look: Look | None = None) -> Came
     bumps[[*CROWNS, Material.SCRUB]] = _LUMPY
     return Camera(
         look=chosen,
-        colours=_saturated(palette.shades(day, earth=chosen.earth, green=chosen.green), chosen.saturation),
+        colours=_tinted(colours, chosen),
         relief=np.ascontiguousarray(relief.T),
         bumps=bumps,
         turning=turns(cell),
@@ -137,8 +154,11 @@ def camera_of(region: RegionName, *, day: int, look: Look | None = None) -> Came
     )
 
 
-def _saturated(colours: NDArray[np.float32], saturation: float) -> NDArray[np.float32]:
-    """Colours `(3, n)` farther from (over 1) or nearer to their grey."""
-    grey = np.array([0.3, 0.59, 0.11], dtype=np.float32) @ colours
-    moved: NDArray[np.float32] = np.maximum(grey + np.float32(saturation) * (colours - grey), 0.002)
-    return moved
+def _tinted(colours: NDArray[np.float32], look: Look) -> NDArray[np.float32]:
+    """Colours `(3, materials * SHADES)` of the region's soils and plants, nearer to or farther from their grey."""
+    table = colours.reshape(3, len(Material), SHADES).copy()
+    for kinds, factors in ((EARTHS, look.earth), ([m for m in Material if PAINT[m].grows], look.green)):
+        table[:, list(kinds)] *= np.array(factors, dtype=np.float32)[:, None, None]
+    grey = np.tensordot(np.array(_LUMINANCE, dtype=np.float32), table, axes=1)
+    moved: NDArray[np.float32] = np.maximum(grey + np.float32(look.saturation) * (table - grey), 0.002)
+    return moved.reshape(3, -1)

@@ -1,7 +1,7 @@
-"""Colours of materials in red, green and blue reflectance, by the shade of each instance and the day of the year.
+"""Shades of materials: which reds, greens and blues instances of one material have, in reflectance.
 
-Data and one table: `shades`. What never changes has shades of its own; what grows takes its colour from the
-seasonal spectra in `materials`, its shades as factors and, for crops, as days ahead of or behind the calendar.
+Data. What never changes has colours of its own; what grows has factors on its seasonal colour and, for crops, days
+ahead of or behind the calendar. `reflectance` makes them into spectra, which the camera's three bands are part of.
 """
 
 from collections.abc import Mapping
@@ -10,15 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lczmap.synthetic.materials import Material, spectra
+from lczmap.synthetic.materials import Material
 
 Colour = tuple[float, float, float]
 """Red, green, blue."""
 Shades = tuple[tuple[float, Colour], ...]
 """Weights, in any scale, and colours."""
-
-RGB_BANDS = (2, 1, 0)
-"""B04, B03 and B02 in the ten-band order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,26 +128,6 @@ EARTHS = frozenset({_M.SOIL, _M.YARD, _M.SAND, _M.GRAVEL, _M.EARTH_ROOF, _M.ROCK
 """What has the colour of the region's soil."""
 
 
-def shades(day: int, *, earth: Colour = (1.0, 1.0, 1.0), green: Colour = (1.0, 1.0, 1.0)) -> NDArray[np.float32]:
-    """Reflectance of every material in every shade, `(3, materials * 256)`, red first; index material * 256 + tone.
-
-    Args:
-        day: of the year, 1..366.
-        earth: factors on the colours of soils.
-        green: factors on the colours of plants.
-    """
-    table = np.empty((len(Material), 256, 3), dtype=np.float64)
-    for material in Material:
-        box = PAINT[material]
-        colour, lightness, share = drawn_shades(box)
-        if box.grows:
-            colour = colour * _grown(material, day, box.days * (2.0 * share - 1.0)) * green
-        if material in EARTHS:
-            colour = colour * earth
-        table[material] = colour * lightness[:, None]
-    return np.ascontiguousarray(table.reshape(-1, 3).T, dtype=np.float32)
-
-
 def drawn_shades(box: Paintbox) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Colour `(256, 3)`, lightness `(256,)` and another free number in 0..1 `(256,)` of each tone."""
     tone = (np.arange(256) + 0.5) / 256.0
@@ -161,10 +138,3 @@ def drawn_shades(box: Paintbox) -> tuple[NDArray[np.float64], NDArray[np.float64
     colours = np.array([colour for _, colour in box.shades], dtype=np.float64)
     lightness = np.asarray(np.exp(box.spread * (2.0 * within - 1.0)), dtype=np.float64)
     return colours[chosen], lightness, np.asarray(tone * 37.0 % 1.0)
-
-
-def _grown(material: Material, day: int, ahead: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Seasonal colour `(256, 3)` on a day, by days ahead of the calendar `(256,)`."""
-    steps = np.linspace(ahead.min(), ahead.max(), 9) if np.ptp(ahead) else np.zeros(1)
-    seasons = np.stack([spectra(int((day - 1 + step) % 365) + 1)[material, list(RGB_BANDS)] for step in steps])
-    return np.asarray(seasons[np.argmin(np.abs(ahead[:, None] - steps), axis=1)], dtype=np.float64)
