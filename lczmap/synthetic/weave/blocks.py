@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lczmap.synthetic.chance import Keys, between, child_keys, pick, ticket
-from lczmap.synthetic.materials import Material
+from lczmap.synthetic.materials import SEALED, Material
 from lczmap.synthetic.quads import (
     Parcels,
     area,
@@ -19,11 +19,12 @@ from lczmap.synthetic.quads import (
     part,
     rectangles,
     size,
+    sliced,
     split_down,
     turned,
 )
 from lczmap.synthetic.region import Mix
-from lczmap.synthetic.shapes import Layer, Quads, quads
+from lczmap.synthetic.shapes import Layer, Quads, join_quads, quads
 from lczmap.synthetic.townplan import Quarters
 
 FLOOR_METRES = 3.1
@@ -51,6 +52,22 @@ def blocks_of(quarters: Quarters, grid: Grid) -> Parcels:
     land = parcels_of(inner, quarters.keys)
     pieces = split_down(land.where(whole), grid.block, irregular=grid.irregular, purpose="block")
     parent = np.flatnonzero(whole)[pieces.parent]
+    return shrunk(Parcels(corners=pieces.corners, keys=pieces.keys, parent=parent), grid.street / 2.0)
+
+
+def strips_of(quarters: Quarters, grid: Grid, depth: float) -> Parcels:
+    """Long blocks of one depth side by side, as suburbs have them: two rows of lots each; `parent` as in blocks_of."""
+    inner, whole = inset(quarters.corners, grid.main)
+    land = parcels_of(inner, quarters.keys).where(whole)
+    across = land.corners
+    turn = (ticket(land.keys, "strips") < 0.5).astype(np.int64)
+    strips = sliced(Parcels(corners=turned(across, turn), keys=land.keys, parent=land.parent), depth + grid.street)
+    pieces = sliced(
+        Parcels(corners=turned(strips.corners, 1), keys=strips.keys, parent=strips.parent),
+        grid.block,
+        irregular=grid.irregular,
+    )
+    parent = np.flatnonzero(whole)[strips.parent[pieces.parent]]
     return shrunk(Parcels(corners=pieces.corners, keys=pieces.keys, parent=parent), grid.street / 2.0)
 
 
@@ -172,20 +189,41 @@ def roofs(ground: Parcels, material: ArrayLike, height: ArrayLike, rise: ArrayLi
     )
 
 
-def roof_boxes(ground: Parcels, height: NDArray[np.float64], *, share: float) -> Quads:
+def flat_only(mix: Mix) -> Mix:
+    """A mix of roofs without tiles, which need a slope."""
+    return tuple((material, weight) for material, weight in mix if material != Material.TILE_ROOF)
+
+
+def unsealed(mix: Mix) -> Mix:
+    """A mix of yards without the paved ones."""
+    return tuple((material, weight) for material, weight in mix if material not in SEALED)
+
+
+def rimmed(ground: Parcels, material: ArrayLike, height: NDArray[np.float64]) -> Quads:
+    """Flat roofs within parapets: a rim of concrete a metre wide, of one identity with its roof."""
+    inner, left = inset(ground.corners, 1.1)
+    left &= np.minimum(*size(inner)) > 5.0
+    within = Parcels(corners=inner, keys=ground.keys, parent=ground.parent).where(left)
+    stuff = np.broadcast_to(np.asarray(material, dtype=np.uint8), len(ground))
+    rim = np.where(left, np.uint8(Material.GREY_ROOF), stuff)
+    return join_quads([roofs(ground, rim, height), roofs(within, stuff[left], height[left] + 0.06)])
+
+
+def roof_boxes(ground: Parcels, height: NDArray[np.float64], *, share: float, number: int = 0) -> Quads:
     """Stair heads, lift houses and plant on flat roofs.
 
     Args:
         ground: the flat roofs.
         height: their tops, metres `(n,)`.
         share: of the roofs that bear one.
+        number: tells several draws for the same roofs apart.
     """
     length, depth = size(ground.corners)
-    bears = (ticket(ground.keys, "box") < share) & (np.minimum(length, depth) > 6.0)
-    under = ground.where(bears)
-    keys = fresh(under.keys, 90)
-    middle = at(under.corners, between(keys, "u", 0.28, 0.72), between(keys, "v", 0.3, 0.7))
-    widest = np.minimum(0.45 * np.minimum(length, depth)[bears], 9.0)
+    own = fresh(ground.keys, 90 + number)
+    bears = (ticket(own, "box") < share) & (np.minimum(length, depth) > 6.0)
+    under, keys = ground.where(bears), own[bears]
+    middle = at(under.corners, between(keys, "u", 0.22, 0.78), between(keys, "v", 0.25, 0.75))
+    widest = np.minimum(0.4 * np.minimum(length, depth)[bears], 9.0)
     corners = rectangles(
         middle,
         direction(under.corners),

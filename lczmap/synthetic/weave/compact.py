@@ -21,6 +21,7 @@ from lczmap.synthetic.weave.blocks import (
     back_to_back,
     blocks_of,
     drawn,
+    flat_only,
     floors,
     fresh,
     grown,
@@ -84,6 +85,9 @@ def wall_to_wall(houses: Parcels, region: Region, *, eaves: NDArray[np.float64],
         tall, drawn(houses.keys, "roof", region.town_roofs), drawn(houses.keys, "roof", region.house_roofs)
     )
     pitched = np.isin(material, _PITCHED) & (ticket(houses.keys, "pitched") < share)
+    material = np.where(
+        ~pitched & (material == Material.TILE_ROOF), drawn(houses.keys, "flat", flat_only(region.town_roofs)), material
+    )
     _, depth = size(houses.corners)
     rise = np.where(pitched, np.minimum(depth, 13.0) / 2.0 * between(houses.keys, "pitch", 0.55, 0.85), 0.0)
     flat = houses.where(~pitched)
@@ -92,14 +96,15 @@ def wall_to_wall(houses: Parcels, region: Region, *, eaves: NDArray[np.float64],
 
 def _perimeter(quarters: Quarters, region: Region) -> Shapes:
     """Closed blocks around courts, with wings and sheds in the courts; a church and a square now and then."""
+    wide = region.street**0.5
     blocks = blocks_of(
         quarters,
-        Grid(main=8.5 * region.street, block=84.0 * region.block, street=11.0 * region.street, irregular=0.7),
+        Grid(main=8.5 * wide, block=84.0 * region.block**0.5, street=10.5 * wide, irregular=0.8),
     )
-    lots = shrunk(blocks, 2.3)
+    lots = shrunk(blocks, 2.2)
     special = _special(lots)
     homes, squares = lots.where(special == 0), lots.where(special > 0)
-    sides, core = ring(homes, between(homes.keys, "depth", 11.0, 14.0))
+    sides, core = ring(homes, between(homes.keys, "depth", 11.5, 14.5))
     houses = sliced(sides, between(sides.keys, "front", 12.0, 24.0), irregular=0.4)
     base = between(homes.keys[sides.parent], "storeys", 3.6, 6.0)[houses.parent]
     eaves = np.rint(base + between(houses.keys, "storeys", -0.9, 0.9)) * FLOOR_METRES + 0.8
@@ -140,7 +145,7 @@ def _court(core: Parcels, region: Region) -> Shapes:
     """Inside a block: yards, some of them built over, sheds, trees."""
     yards = split_down(core, between(core.keys, "yards", 13.0, 24.0), irregular=0.8, purpose="yard")
     lot = ticket(yards.keys, "rear")
-    wings, sheds = yards.where(lot < 0.36), yards.where((lot >= 0.36) & (lot < 0.6))
+    wings, sheds = yards.where(lot < 0.5), yards.where((lot >= 0.5) & (lot < 0.7))
     rear = piece(wings, (0.0, between(wings.keys, "long", 0.7, 1.0)), (0.0, between(wings.keys, "deep", 0.5, 0.85)))
     low = floors(rear.keys, 3.0, 15.0)
     wing_roofs, plant = wall_to_wall(rear, region, eaves=low, share=0.5 * region.tilted)
@@ -152,7 +157,7 @@ def _court(core: Parcels, region: Region) -> Shapes:
     return shapes(
         ground=[surface(yards, material, Layer.PATCH)],
         roofs=[wing_roofs, plant, roofs(shed, drawn(shed.keys, "roof", region.shed_roofs), 2.8)],
-        crowns=[scattered(yards.where(lot >= 0.36), GARDEN_TREES, per_hectare=85.0 * region.green, purpose="court")],
+        crowns=[scattered(yards.where(lot >= 0.5), GARDEN_TREES, per_hectare=85.0 * region.green, purpose="court")],
     )
 
 
@@ -193,20 +198,21 @@ def _squares(lots: Parcels, church: NDArray[np.bool_], region: Region) -> Shapes
 
 def _solid(quarters: Quarters, region: Region) -> Shapes:
     """Blocks of two rows of plots, built to the street with light wells behind."""
+    wide = region.street**0.5
     blocks = blocks_of(
         quarters,
-        Grid(main=8.0 * region.street, block=60.0 * region.block, street=6.5 * region.street, irregular=0.7),
+        Grid(main=7.5 * wide, block=60.0 * region.block**0.5, street=6.5 * wide, irregular=0.8),
     )
     lots = shrunk(blocks, 1.2)
     rows = back_to_back(lots)
     plots = sliced(rows, between(rows.keys, "front", 9.0, 17.0), irregular=0.5)
     keys = plots.keys
-    deep, wide = between(keys, "deep", 0.48, 0.62), between(keys, "wide", 0.45, 0.75)
+    deep, broad = between(keys, "deep", 0.48, 0.62), between(keys, "wide", 0.5, 0.8)
     open_plot = ticket(keys, "open") < 0.05
     houses = plots.where(~open_plot)
-    deep, wide = deep[~open_plot], wide[~open_plot]
+    deep, broad = deep[~open_plot], broad[~open_plot]
     front = piece(houses, (0.0, 1.0), (0.0, deep), number=1)
-    wing = piece(houses, (0.0, wide), (deep, between(houses.keys, "back", 0.86, 1.0)), number=2)
+    wing = piece(houses, (0.0, broad), (deep, between(houses.keys, "back", 0.9, 1.0)), number=2)
     base = between(lots.keys[rows.parent][plots.parent][~open_plot], "storeys", 4.0, 5.8)
     storeys = np.rint(base + between(houses.keys, "storeys", -1.6, 1.4))
     eaves = storeys * FLOOR_METRES + 0.9
@@ -237,11 +243,11 @@ def _old_lanes(quarters: Quarters, region: Region) -> Shapes:
     grid = (
         Grid(main=5.0, block=50.0, street=4.6, irregular=1.0)
         if crooked
-        else Grid(main=8.0, block=70.0, street=9.0, irregular=0.4)
+        else Grid(main=7.0, block=74.0, street=7.5, irregular=0.5)
     )
     blocks = blocks_of(quarters, grid)
-    lots = shrunk(blocks, 0.7 if crooked else 1.8)
-    sides, core = ring(lots, between(lots.keys, "depth", 8.5, 11.0))
+    lots = shrunk(blocks, 0.7 if crooked else 1.5)
+    sides, core = ring(lots, between(lots.keys, "depth", 8.5, 11.0) + (0.0 if crooked else 3.0))
     houses = sliced(sides, between(sides.keys, "front", 6.5, 11.0), irregular=0.5)
     empty = ticket(houses.keys, "empty") < 0.04
     gaps, houses = houses.where(empty), houses.where(~empty)
@@ -288,7 +294,7 @@ def _rows(quarters: Quarters, region: Region) -> Shapes:
     houses = sliced(Parcels(corners=terraces.corners, keys=rows.keys, parent=rows.parent), front, irregular=0.1)
     gone = ticket(houses.keys, "gone") < 0.03
     yards, houses = houses.where(gone), houses.where(~gone)
-    whole = piece(houses, (0.0, 1.0), (0.0, between(houses.keys, "deep", 0.74, 0.95)), number=1)
+    whole = piece(houses, (0.0, 1.0), (0.0, between(houses.keys, "deep", 0.84, 1.0)), number=1)
     eaves = np.rint(between(lots.keys[rows.parent][houses.parent], "storeys", 1.6, 2.6)) * FLOOR_METRES
     eaves = eaves + between(houses.keys, "eaves", -0.4, 0.5)
     same = drawn(lots.keys[rows.parent][houses.parent], "roof", region.house_roofs)

@@ -20,16 +20,19 @@ from lczmap.synthetic.weave.blocks import (
     areas_by,
     blocks_of,
     drawn,
+    flat_only,
     floors,
     fresh,
     grown,
     piece,
+    rimmed,
     roof_boxes,
     roofs,
     shrunk,
     streets,
     surface,
     turned_parcels,
+    unsealed,
     within_budget,
 )
 from lczmap.synthetic.weave.green import STREET_TREES, rows_along, scattered
@@ -84,11 +87,7 @@ def estate(quarters: Quarters, region: Region, plan: Estate) -> Shapes:
     site = _laid_out(quarters, blocks, plan)
     bodies, height = _buildings(site, plan)
     ground, cars = _grounds(quarters, site, region, plan)
-    material = drawn(site.lots.keys[site.cells.parent[bodies.parent]], "roof", region.town_roofs)
-    own = ticket(site.cells.keys[bodies.parent], "own roof") < 0.3
-    material = np.where(own, drawn(site.cells.keys[bodies.parent], "roof", region.town_roofs), material)
-    flat = np.isin(material, (Material.TILE_ROOF, Material.DARK_ROOF), invert=True) | (height > 22.0)
-    rise = np.where(flat, 0.0, 3.2 * (ticket(site.lots.keys[site.cells.parent[bodies.parent]], "hip") - 0.9) * 1.3)
+    hats = _hats(site, bodies, height, region)
     moving, dashes = driving(quarters)
     shops = _shops(site.lots, region) if plan.heights[0] > 25.0 else ()
     return shapes(
@@ -99,7 +98,7 @@ def estate(quarters: Quarters, region: Region, plan: Estate) -> Shapes:
             *ground,
         ],
         details=[dashes, moving, parked(blocks, outward=1.1, share=0.35), cars],
-        roofs=[roofs(bodies, material, height, rise), roof_boxes(bodies.where(flat), height[flat], share=0.9), *shops],
+        roofs=[*hats, *shops],
         crowns=[
             scattered(site.cells, STREET_TREES, per_hectare=62.0 * region.green, purpose="estate"),
             rows_along(blocks, STREET_TREES, spacing=9.0, outward=-2.6, share=0.6 * region.green),
@@ -136,42 +135,74 @@ def _edge_east(lots: Parcels, edge: int) -> NDArray[np.float64]:
     return np.asarray(direction(turned_parcels(lots, edge).corners)[:, 0])
 
 
+def _hats(site: _Site, bodies: Parcels, height: NDArray[np.float64], region: Region) -> list[Quads]:
+    """Roofs: one material for most of a block, parapets and plant on the flat ones."""
+    cell, block = site.cells.keys[bodies.parent], site.lots.keys[site.cells.parent[bodies.parent]]
+    who = np.where(ticket(cell, "own roof") < 0.3, cell, block)
+    hipped = (height < 20.0) & (ticket(block, "hip") < region.tilted)
+    material = np.where(
+        hipped, drawn(who, "roof", region.house_roofs), drawn(who, "flat", flat_only(region.town_roofs))
+    )
+    low, flat, top = bodies.where(hipped), bodies.where(~hipped), height[~hipped]
+    ridge = turned_parcels(low, (np.diff(np.stack(size(low.corners)), axis=0)[0] > 0).astype(np.int64))
+    return [
+        roofs(ridge, material[hipped], height[hipped], -between(block[hipped], "rise", 2.6, 4.4)),
+        rimmed(flat, material[~hipped], top),
+        *(roof_boxes(flat, top, share=0.8, number=number) for number in range(2)),
+    ]
+
+
 def _buildings(site: _Site, plan: Estate) -> tuple[Parcels, NDArray[np.float64]]:
-    """Slabs of two staggered halves, towers of two crossing ones, wings to the south; `parent` indexes the cells."""
+    """Slabs of two staggered halves, towers of two or three bodies, wings to the south; `parent` indexes the cells."""
     keys, cells = site.cells.keys, site.cells.corners
     length, pitch = size(cells)
-    deep = np.minimum(between(site.lots.keys, "deep", *plan.depth)[site.cells.parent], 0.6 * pitch)
-    gap = between(keys, "gap", 6.0, 11.0)
-    long = np.where(site.point, np.minimum(length - 7.0, 1.75 * deep), length - gap)
+    block = site.lots.keys[site.cells.parent]
+    deep = np.minimum(between(block, "deep", *plan.depth), 0.6 * pitch)
+    long = np.where(site.point, np.minimum(length - 8.0, 1.8 * deep), length - between(keys, "gap", 6.0, 11.0))
     middle = at(cells, 0.5, 0.6)
-    across = np.stack([-site.along[:, 1], site.along[:, 0]], axis=1)
-    shift = np.where(site.point, 0.0, between(site.lots.keys, "stagger", 0.0, 2.6)[site.cells.parent])[:, None]
-    quarter = np.where(site.point, 0.0, long / 4.0)[:, None]
-    first = rectangles(
-        middle - site.along * quarter + across * shift, site.along, np.where(site.point, long, long / 2.0 + 0.5), deep
-    )
-    second = rectangles(
-        middle + site.along * quarter - across * shift,
-        site.along,
-        np.where(site.point, deep, long / 2.0 + 0.5),
-        np.where(site.point, np.minimum(long, 0.72 * pitch), deep),
-    )
-    wings = _wings(site, middle, long, deep)
-    corners = np.concatenate([first, second, wings.corners])
-    index = np.arange(len(keys))
-    owner = np.concatenate([index, index, wings.parent])
-    named = np.concatenate([fresh(keys, 1), fresh(keys, 2), wings.keys])
-    bodies = Parcels(corners=corners, keys=named, parent=owner)
+    made = [*_halves(site, middle, long, deep), *_wings(site, middle, long, deep)]
+    owner = np.concatenate([m.parent for m in made])
+    corners = np.concatenate([m.corners for m in made])
+    bodies = Parcels(corners=corners, keys=np.concatenate([m.keys for m in made]), parent=owner)
     stands = _inside(corners, site.lots.corners[site.cells.parent[owner]]) & (long[owner] > 9.0)
-    base = ticket(site.lots.keys, "tall") ** 1.6
+    base = ticket(site.lots.keys, "tall") ** 2.0
     share = np.clip(base[site.cells.parent] + between(keys, "taller", -0.12, 0.12), 0.0, 1.0)
     low, high = plan.heights
     height = np.rint((low + (high - low) * share) / 3.0) * 3.0 + 1.2
-    return bodies.where(stands), (height[owner] + np.where(np.arange(len(owner)) < len(keys), 0.0, 0.4))[stands]
+    # the bodies of one building differ a little, so that the seam shows
+    return bodies.where(stands), (height[owner] + between(bodies.keys, "seam", 0.0, 0.8))[stands]
 
 
-def _wings(site: _Site, middle: NDArray[np.float64], long: NDArray[np.float64], deep: NDArray[np.float64]) -> Parcels:
-    """Wings that make slabs into L and U; `parent` indexes the cells."""
+def _halves(
+    site: _Site, middle: NDArray[np.float64], long: NDArray[np.float64], deep: NDArray[np.float64]
+) -> list[Parcels]:
+    """The bodies of slabs and towers: two staggered halves; a cross; two bars and a link."""
+    keys, block = site.cells.keys, site.lots.keys[site.cells.parent]
+    across = np.stack([-site.along[:, 1], site.along[:, 0]], axis=1)
+    barred = site.point & (ticket(block, "plan") < 0.4)
+    arm = between(block, "arm", 0.5, 0.8) * long
+    stagger = np.where(site.point, 0.0, between(block, "stagger", 0.0, 2.6))
+    aside = np.where(barred, 0.3 * long, stagger)[:, None] * across
+    ahead = np.where(site.point, 0.0, long / 4.0)[:, None] * site.along
+    half = long / 2.0 + 0.5
+    first = np.where(site.point, long, half), np.where(barred, 0.36 * long, np.where(site.point, arm, deep))
+    second = (
+        np.where(barred, 0.85 * long, np.where(site.point, arm, half)),
+        np.where(barred, 0.36 * long, np.where(site.point, long, deep)),
+    )
+    index = np.arange(len(keys))
+    link = Parcels(corners=rectangles(middle, site.along, 0.4 * long, 0.5 * long), keys=fresh(keys, 5), parent=index)
+    return [
+        Parcels(corners=rectangles(middle - ahead + aside, site.along, *first), keys=fresh(keys, 1), parent=index),
+        Parcels(corners=rectangles(middle + ahead - aside, site.along, *second), keys=fresh(keys, 2), parent=index),
+        link.where(barred),
+    ]
+
+
+def _wings(
+    site: _Site, middle: NDArray[np.float64], long: NDArray[np.float64], deep: NDArray[np.float64]
+) -> list[Parcels]:
+    """Wings that make slabs into L and U."""
     keys = site.cells.keys
     _, pitch = size(site.cells.corners)
     across = np.stack([-site.along[:, 1], site.along[:, 0]], axis=1)
@@ -182,11 +213,7 @@ def _wings(site: _Site, middle: NDArray[np.float64], long: NDArray[np.float64], 
         where = middle + site.along * (sign * (long - deep) / 2.0)[:, None] - across * ((deep + reach) / 2.0)[:, None]
         corners = rectangles(where, site.along, 0.9 * deep, reach + deep * 0.6)
         made.append(Parcels(corners=corners, keys=fresh(keys, number), parent=np.arange(len(keys))).where(bears))
-    return Parcels(
-        corners=np.concatenate([m.corners for m in made]),
-        keys=np.concatenate([m.keys for m in made]),
-        parent=np.concatenate([m.parent for m in made]),
-    )
+    return made
 
 
 def _inside(corners: NDArray[np.float64], within: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -217,7 +244,7 @@ def _grounds(quarters: Quarters, site: _Site, region: Region, plan: Estate) -> t
     drives = piece(cells.where(paved), (0.0, 4.5 / np.maximum(length[paved], 9.0)), (0.04, 0.93), number=7)
     lawns = cells.where(ticket(cells.keys, "lawn") < 0.4)
     return [
-        surface(lawns, drawn(lawns.keys, "lawn", region.yards), Layer.PATCH),
+        surface(lawns, drawn(lawns.keys, "lawn", unsealed(region.yards)), Layer.PATCH),
         surface(hard, material, Layer.LINE),
         surface(drives, Material.ASPHALT, Layer.LINE),
         surface(paths, Material.CONCRETE, Layer.LINE),

@@ -6,24 +6,28 @@ In: quarters of one class and a region. Out: shapes, by Stewart and Oke's fracti
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lczmap.synthetic.chance import between, ticket
 from lczmap.synthetic.materials import Material
-from lczmap.synthetic.quads import Parcels, long_first, size, sliced
+from lczmap.synthetic.quads import Parcels, area, long_first, size, sliced
 from lczmap.synthetic.region import Region
 from lczmap.synthetic.shapes import Layer, Quads, Shapes, shapes
 from lczmap.synthetic.townplan import Quarters
 from lczmap.synthetic.weave.blocks import (
     Grid,
     back_to_back,
-    blocks_of,
     drawn,
     floors,
     piece,
+    roof_boxes,
     roofs,
     shrunk,
     streets,
+    strips_of,
     surface,
+    turned_parcels,
+    unsealed,
 )
 from lczmap.synthetic.weave.estate import Estate, estate
 from lczmap.synthetic.weave.green import GARDEN_TREES, STREET_TREES, Planting, rows_along, scattered
@@ -43,120 +47,127 @@ def open_midrise(quarters: Quarters, region: Region) -> Shapes:
         pitch=34.0,
         heights=(10.0, 21.5),
         facing_south=region.name == "dense_asian",
-        impervious=0.39,
+        impervious=0.415,
     )
     return estate(quarters, region, plan)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suburb:
-    """Measures of a suburb of houses, metres."""
+    """Measures of a suburb of houses."""
 
+    rows: float
+    """Depth of two rows of lots back to back, metres."""
     block: float
-    """Longest side of a block."""
+    """Length of a block, metres."""
     lot: tuple[float, float]
-    """Narrowest and widest lot."""
-    house: tuple[float, float]
-    """Share of the lot's width and of its depth that a house takes, on average."""
+    """Smallest and largest lot, square metres."""
+    built: float
+    """Share of a lot under its house, on average."""
     front: float
-    """Front garden."""
+    """Depth of the front garden, metres."""
     pools: float
     """Share of lots with a pool."""
     hedges: float
     """Share of lots behind hedges."""
     twins: float
-    """Share of blocks with semi-detached houses."""
+    """Share of rows whose houses stand in pairs."""
 
 
-_AMERICAN = Suburb(block=150.0, lot=(17.0, 24.0), house=(0.72, 0.46), front=6.5, pools=0.1, hedges=0.1, twins=0.0)
-_EUROPEAN = Suburb(block=105.0, lot=(14.0, 20.0), house=(0.66, 0.44), front=4.5, pools=0.03, hedges=0.6, twins=0.45)
-_ELSEWHERE = Suburb(block=100.0, lot=(14.0, 21.0), house=(0.7, 0.48), front=3.5, pools=0.02, hedges=0.25, twins=0.15)
+_AMERICAN = Suburb(
+    rows=66.0, block=150.0, lot=(540.0, 720.0), built=0.38, front=7.0, pools=0.12, hedges=0.12, twins=0.0
+)
+_EUROPEAN = Suburb(rows=52.0, block=95.0, lot=(330.0, 540.0), built=0.4, front=4.5, pools=0.03, hedges=0.6, twins=0.35)
+_ELSEWHERE = Suburb(
+    rows=46.0, block=90.0, lot=(300.0, 460.0), built=0.41, front=3.5, pools=0.02, hedges=0.2, twins=0.15
+)
 
 
 def open_lowrise(quarters: Quarters, region: Region) -> Shapes:
     """LCZ 6: houses of 1 to 2 storeys on lots with gardens and drives."""
     plan = {"north_american": _AMERICAN, "european": _EUROPEAN}.get(region.name, _ELSEWHERE)
-    grid = Grid(main=6.5 * region.street, block=plan.block, street=6.5 * region.street, irregular=0.6)
-    blocks = blocks_of(quarters, grid)
-    lots = sliced(back_to_back(shrunk(blocks, 1.7)), 1.0, irregular=0.0) if not len(blocks) else _lots(blocks, plan)
-    houses, garages = _homes(lots, plan)
-    eaves = floors(houses.keys, 2.8, 6.8)
-    pitched = ticket(houses.keys, "pitched") < region.tilted
-    long, deep = size(houses.corners)
-    slope = np.minimum(np.minimum(long, deep), 12.0) / 2.0 * between(houses.keys, "pitch", 0.45, 0.8)
-    hipped = ticket(houses.keys, "hip") < 0.4
-    rise = np.where(pitched, np.where(hipped, -slope, slope), 0.0)
-    ridged = Parcels(corners=long_first(houses.corners), keys=houses.keys, parent=houses.parent)
+    wide = region.street**0.5
+    blocks = strips_of(quarters, Grid(main=6.5 * wide, block=plan.block, street=6.8 * wide, irregular=0.4), plan.rows)
+    rows = back_to_back(shrunk(blocks, 1.7))
+    _, depth = size(rows.corners)
+    lots = sliced(
+        rows, np.clip(between(rows.keys, "lot", *plan.lot) / np.maximum(depth, 10.0), 10.0, 32.0), irregular=0.3
+    )
+    twin = ticket(rows.keys, "twins")[lots.parent] < plan.twins
+    houses, garages = _homes(lots, twin, plan)
     ground, cars = _gardens(lots, region, plan)
     moving, dashes = driving(quarters)
+    hedged = lots.where(ticket(lots.keys, "hedge") < plan.hedges * (0.2 + region.green))
     return shapes(
-        ground=[
-            streets(quarters),
-            surface(blocks, Material.CONCRETE, Layer.BLOCK),
-            *ground,
-        ],
+        ground=[streets(quarters), surface(blocks, Material.CONCRETE, Layer.BLOCK), *ground],
         details=[dashes, moving, parked(blocks, outward=1.0, share=0.16), cars],
-        roofs=[
-            roofs(ridged, drawn(houses.keys, "roof", region.house_roofs), eaves, rise),
-            roofs(garages, drawn(garages.keys, "roof", region.house_roofs), 2.9, 0.0),
-        ],
+        roofs=[*_roofed(houses, region), roofs(garages, drawn(garages.keys, "roof", region.house_roofs), 2.9)],
         crowns=[
             scattered(lots, GARDEN_TREES, per_hectare=75.0 * (0.15 + region.green), purpose="garden"),
             rows_along(blocks, STREET_TREES, spacing=11.0, outward=-2.4, share=0.5 * region.green),
-            rows_along(
-                lots.where(ticket(lots.keys, "hedge") < plan.hedges * (0.2 + region.green)),
-                _HEDGE,
-                spacing=1.6,
-                outward=-0.7,
-                share=0.75,
-            ),
+            rows_along(hedged, _HEDGE, spacing=1.6, outward=-0.7, share=0.75),
         ],
     )
 
 
-def _lots(blocks: Parcels, plan: Suburb) -> Parcels:
-    rows = back_to_back(shrunk(blocks, 1.7))
-    return sliced(rows, between(rows.keys, "lot", *plan.lot), irregular=0.3)
+def _roofed(houses: Parcels, region: Region) -> list[Quads]:
+    """Gables, hips and flat tops; some houses have a lower wing towards the garden."""
+    keys = houses.keys
+    eaves = floors(keys, 2.8, 6.8)
+    pitched = ticket(keys, "pitched") < region.tilted
+    ridged = Parcels(corners=long_first(houses.corners), keys=keys, parent=houses.parent)
+    _, narrow = size(ridged.corners)
+    slope = np.minimum(narrow, 12.0) / 2.0 * between(keys, "pitch", 0.45, 0.8)
+    rise = np.where(pitched, np.where(ticket(keys, "hip") < 0.45, -slope, slope), 0.0)
+    material = drawn(keys, "roof", region.house_roofs)
+    winged = ticket(keys, "wing") < 0.4
+    left = between(keys[winged], "left", 0.05, 0.5)
+    wings = turned_parcels(piece(houses.where(winged), (left, left + 0.42), (0.7, 1.28), number=3), 1)
+    return [
+        roofs(ridged, material, eaves, rise),
+        roofs(wings, material[winged], np.maximum(eaves[winged] - 0.4, 2.6), np.where(pitched, 1.8, 0.0)[winged]),
+        roof_boxes(houses.where(~pitched), eaves[~pitched], share=0.5),
+    ]
 
 
-def _homes(lots: Parcels, plan: Suburb) -> tuple[Parcels, Parcels]:
-    """Houses behind their front gardens, garages beside or behind them; edge 0 along the street."""
+def _homes(lots: Parcels, twin: NDArray[np.bool_], plan: Suburb) -> tuple[Parcels, Parcels]:
+    """Houses behind their front gardens, pairs wall to wall, garages and sheds behind; edge 0 along the street."""
     keys = lots.keys
-    _, depth = size(lots.corners)
-    wide = np.clip(plan.house[0] + between(keys, "wide", -0.12, 0.12), 0.3, 0.94)
-    deep = np.clip(plan.house[1] + between(keys, "deep", -0.1, 0.1), 0.2, 0.75)
-    front = np.minimum((plan.front + between(keys, "front", -1.2, 1.8)) / np.maximum(depth, 8.0), 0.35)
-    left = (1.0 - wide) * between(keys, "side", 0.12, 0.6)
-    built = ticket(keys, "built") < 0.965
-    houses = piece(lots, (left, left + wide), (front, front + deep), number=1)
-    shed = ticket(keys, "garage") < 0.55
-    garages = piece(
-        lots, (0.68, 0.95), (np.minimum(front + deep + 0.06, 0.74), np.minimum(front + deep + 0.24, 0.96)), number=2
-    )
-    return houses.where(built), garages.where(shed & built)
+    length, depth = size(lots.corners)
+    wished = np.abs(area(lots.corners)) * plan.built * between(keys, "size", 0.85, 1.15)
+    across = np.minimum(np.sqrt(wished * between(keys, "shape", 0.8, 1.9)), 0.8 * length) / length
+    deep = np.clip(wished / (across * length) / np.maximum(depth, 8.0), 0.2, 0.68)
+    front = np.minimum((plan.front + between(keys, "front", -1.2, 1.8)) / np.maximum(depth, 8.0), 0.3)
+    left = (1.0 - across) * between(keys, "side", 0.1, 0.6)
+    # number within the row: the left one of a pair leans right, the right one left
+    number = np.arange(len(lots)) - np.searchsorted(lots.parent, lots.parent)
+    left = np.where(twin, np.where(number % 2 == 0, 1.0 - across, 0.0), left)
+    built = ticket(keys, "built") < 0.97
+    houses = piece(lots, (left, left + across), (front, front + deep), number=1)
+    shed = built & (ticket(keys, "garage") < 0.55)
+    back = np.minimum(front + deep + 0.1, 0.78)
+    garages = piece(lots, (0.7, 0.95), (back, np.minimum(back + 0.2, 0.97)), number=2)
+    return houses.where(built), garages.where(shed)
 
 
 def _gardens(lots: Parcels, region: Region, plan: Suburb) -> tuple[list[Quads], Quads]:
     """Lawns, drives with a car, terraces, beds and pools."""
     keys = lots.keys
     length, _ = size(lots.corners)
-    drives = piece(lots, (1.0 - 3.4 / np.maximum(length, 8.0), 0.99), (0.0, between(keys, "drive", 0.3, 0.6)), number=3)
-    terraces = piece(lots, (0.2, 0.7), (0.55, between(keys, "terrace", 0.68, 0.8)), number=4)
+    drives = piece(lots, (1.0 - 3.6 / np.maximum(length, 8.0), 0.99), (0.0, between(keys, "drive", 0.3, 0.6)), number=3)
+    paving = drawn(drives.keys, "drive", ((Material.CONCRETE, 3), (Material.PAVING, 2), (Material.ASPHALT, 2)))
+    terraces = piece(lots, (0.15, 0.65), (0.5, between(keys, "terrace", 0.62, 0.74)), number=4)
     beds = lots.where(ticket(keys, "bed") < 0.35)
     beds = piece(beds, (0.08, between(beds.keys, "bed", 0.3, 0.8)), (0.82, 0.96), number=5)
     wet = lots.where(ticket(keys, "pool") < plan.pools)
     pools = piece(wet, (0.3, 0.3 + 8.0 / np.maximum(size(wet.corners)[0], 14.0)), (0.78, 0.92), number=6)
     at_home = drives.where(ticket(drives.keys, "car") < 0.5)
-    bays = piece(at_home, (0.15, 0.85), (0.05, 0.05 + 5.0 / np.maximum(size(at_home.corners)[1], 6.0)), number=7)
-    parked_cars = surface(piece(bays, (0.1, 0.9), (0.05, 0.95)), Material.CAR, Layer.LINE)
+    start = 1.0 / np.maximum(size(at_home.corners)[1], 7.0)
+    cars = piece(at_home, (0.22, 0.76), (start, 5.4 * start), number=7)
     return [
-        surface(lots, drawn(keys, "yard", region.yards), Layer.LOT),
+        surface(lots, drawn(keys, "yard", unsealed(region.yards)), Layer.LOT),
         surface(terraces, Material.PAVING, Layer.PATCH),
-        surface(
-            drives,
-            drawn(drives.keys, "drive", ((Material.CONCRETE, 3), (Material.PAVING, 2), (Material.ASPHALT, 2))),
-            Layer.PATCH,
-        ),
+        surface(drives, paving, Layer.PATCH),
         surface(beds, Material.GARDEN, Layer.PATCH),
         surface(pools, Material.POOL, Layer.LINE),
-    ], parked_cars
+    ], surface(cars, Material.CAR, Layer.LINE)

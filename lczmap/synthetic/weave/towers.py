@@ -10,16 +10,18 @@ from lczmap.synthetic.chance import between, ticket
 from lczmap.synthetic.materials import Material
 from lczmap.synthetic.quads import Parcels, size, split_down
 from lczmap.synthetic.region import Region
-from lczmap.synthetic.shapes import Layer, Quads, Shapes, join, shapes
+from lczmap.synthetic.shapes import Layer, Quads, Shapes, shapes
 from lczmap.synthetic.townplan import Quarters
 from lczmap.synthetic.weave.blocks import (
     Grid,
     blocks_of,
     drawn,
+    flat_only,
     floors,
     piece,
+    rimmed,
+    ring,
     roof_boxes,
-    roofs,
     shrunk,
     streets,
     surface,
@@ -30,30 +32,32 @@ from lczmap.synthetic.weave.traffic import driving, parked
 
 
 def compact_highrise(quarters: Quarters, region: Region) -> Shapes:
-    """LCZ 1: podiums from kerb to kerb, towers on them, a plaza here and there."""
+    """LCZ 1: podiums from kerb to kerb with towers on them, courts walled by offices, a plaza here and there."""
+    wide = region.street**0.5
     blocks = blocks_of(
         quarters,
-        Grid(main=10.0 * region.street, block=92.0 * region.block, street=13.0 * region.street, irregular=0.45),
+        Grid(main=9.5 * wide, block=92.0 * region.block, street=12.0 * wide, irregular=0.5),
     )
-    lots = shrunk(blocks, 3.0)
-    plots = split_down(lots, between(lots.keys, "plots", 38.0, 70.0), irregular=0.5, purpose="plot")
+    lots = shrunk(blocks, 2.8)
+    plots = split_down(lots, between(lots.keys, "plots", 32.0, 62.0), irregular=0.6, purpose="plot")
     fate = ticket(plots.keys, "fate")
-    sites, plazas = plots.where(fate < 0.93), plots.where(fate >= 0.93)
-    podiums = shrunk(sites, between(sites.keys, "rim", 0.2, 2.2))
+    plazas, walled = plots.where(fate < 0.05), plots.where((fate >= 0.05) & (fate < 0.25))
+    podiums = shrunk(plots.where(fate >= 0.25), between(plots.keys[fate >= 0.25], "rim", 0.2, 1.6))
     base = floors(podiums.keys, 8.0, 26.0)
+    mix = flat_only(region.town_roofs)
     moving, dashes = driving(quarters)
     return shapes(
         ground=[
             streets(quarters),
             surface(blocks, Material.PAVING, Layer.BLOCK),
-            surface(sites, Material.CONCRETE, Layer.LOT),
-            surface(plazas, Material.PAVING, Layer.LOT),
+            surface(plots, drawn(plots.keys, "floor", ((Material.PAVING, 3), (Material.CONCRETE, 3))), Layer.LOT),
         ],
         details=[dashes, moving, parked(blocks, outward=1.3, share=0.45)],
         roofs=[
-            roofs(podiums, drawn(podiums.keys, "roof", region.town_roofs), base),
-            roof_boxes(podiums, base, share=0.8),
+            rimmed(podiums, drawn(podiums.keys, "roof", mix), base),
+            *(roof_boxes(podiums, base, share=0.6, number=number) for number in range(3)),
             *_stacked(podiums, base, region),
+            *_walled(walled, region),
         ],
         crowns=[
             rows_along(blocks, STREET_TREES, spacing=9.0, outward=-0.8, share=0.45 * region.green),
@@ -63,49 +67,52 @@ def compact_highrise(quarters: Quarters, region: Region) -> Shapes:
 
 
 def _stacked(podiums: Parcels, base: NDArray[np.float64], region: Region) -> list[Quads]:
-    """Towers on podiums, some of them stepped back once more, with lift houses on top."""
-    bears = ticket(podiums.keys, "tower") < 0.85
+    """Towers on podiums, some of them stepped back once more, with lift houses and plant on top."""
+    bears = ticket(podiums.keys, "tower") < 0.88
     sites, low = podiums.where(bears), base[bears]
     keys = sites.keys
     length, depth = size(sites.corners)
-    wide = np.clip(between(keys, "wide", 0.5, 0.85), 16.0 / np.maximum(length, 17.0), 52.0 / np.maximum(length, 52.0))
-    deep = np.clip(between(keys, "deep", 0.5, 0.85), 16.0 / np.maximum(depth, 17.0), 40.0 / np.maximum(depth, 40.0))
-    left = ticket(keys, "left") * (1.0 - wide)
-    front = ticket(keys, "front") * (1.0 - deep)
+    wide = np.clip(between(keys, "wide", 0.45, 0.9), 15.0 / np.maximum(length, 16.0), 52.0 / np.maximum(length, 52.0))
+    deep = np.clip(between(keys, "deep", 0.45, 0.9), 15.0 / np.maximum(depth, 16.0), 38.0 / np.maximum(depth, 38.0))
+    left, front = ticket(keys, "left") * (1.0 - wide), ticket(keys, "front") * (1.0 - deep)
     shafts = piece(sites, (left, left + wide), (front, front + deep), number=1)
-    reach = region.tallest - 34.0
-    top = np.maximum(34.0 + reach * ticket(keys, "tall") ** 1.7, low + 12.0)
+    top = np.maximum(34.0 + (region.tallest - 34.0) * ticket(keys, "tall") ** 2.0, low + 12.0)
     stepped = ticket(keys, "stepped") < 0.45
     crowns = piece(shafts.where(stepped), (0.14, 0.86), (0.14, 0.86), number=2)
     upper = top[stepped] + between(crowns.keys, "step", 4.0, 24.0)
-    material = drawn(shafts.keys, "roof", region.town_roofs)
+    material = drawn(shafts.keys, "roof", flat_only(region.town_roofs))
+    plain, under = shafts.where(~stepped), top[~stepped]
     return [
-        roofs(shafts, material, top),
-        roof_boxes(shafts.where(~stepped), top[~stepped], share=0.9),
-        roofs(crowns, material[stepped], upper),
-        roof_boxes(crowns, upper, share=0.9),
+        rimmed(shafts, material, top),
+        rimmed(crowns, material[stepped], upper),
+        *(roof_boxes(plain, under, share=0.75, number=number) for number in range(3)),
+        *(roof_boxes(crowns, upper, share=0.75, number=number) for number in range(2)),
+    ]
+
+
+def _walled(plots: Parcels, region: Region) -> list[Quads]:
+    """Offices around a court, at two heights."""
+    sides, _ = ring(plots, between(plots.keys, "depth", 11.0, 15.0))
+    height = floors(plots.keys, 22.0, 46.0)[sides.parent] + np.where(ticket(sides.keys, "low") < 0.3, -9.3, 0.0)
+    material = drawn(plots.keys, "roof", flat_only(region.town_roofs))[sides.parent]
+    return [
+        rimmed(sides, material, height),
+        roof_boxes(sides, height, share=0.8),
+        roof_boxes(sides, height, share=0.5, number=1),
     ]
 
 
 def open_highrise(quarters: Quarters, region: Region) -> Shapes:
     """LCZ 4: slabs and point towers of more than 25 m in rows, lawns and car parks between, shops at the rim."""
-    asian = region.name == "dense_asian"
-    return join(
-        [
-            estate(
-                quarters,
-                region,
-                Estate(
-                    block=170.0,
-                    street=9.0,
-                    lengths=(30.0, 62.0),
-                    points=0.45,
-                    depth=(14.0, 17.0),
-                    pitch=40.0,
-                    heights=(28.0, region.tallest),
-                    facing_south=asian,
-                    impervious=0.355,
-                ),
-            )
-        ]
+    plan = Estate(
+        block=175.0,
+        street=9.0,
+        lengths=(37.0, 64.0),
+        points=0.45,
+        depth=(13.5, 16.5),
+        pitch=45.0,
+        heights=(27.0, region.tallest),
+        facing_south=region.name == "dense_asian",
+        impervious=0.375,
     )
+    return estate(quarters, region, plan)
