@@ -4,18 +4,16 @@ In: `Shapes` and a grid of any whole-metre pixel. Out: `Ground`. The same shapes
 seen coarser. Knows neither light nor colour.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lczmap.synthetic.materials import Material
-from lczmap.synthetic.quads import Corners
+from lczmap.synthetic.scan import QuadRuns, disc_runs, quad_runs
 from lczmap.synthetic.shapes import Discs, Quads, Shapes
 from lczmap.words.grid import PixelGrid
-
-_PIXELS_AT_ONCE = 1 << 21
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,33 +49,46 @@ def blank_ground(grid: PixelGrid, material: Material) -> Ground:
 
 def paint_flat(ground: Ground, surfaces: Quads) -> None:
     """Draw quads, higher layers over lower ones; within a layer in no order that matters."""
-    for chosen, rows, columns, _ in _covered(ground.grid, surfaces.corners, surfaces.layer):
-        _set(ground, surfaces, chosen, rows, columns)
-        ground.height[rows, columns] = surfaces.height[chosen]
+    size = np.ceil(2.0 * np.log2(np.maximum(np.ptp(surfaces.corners, axis=1).max(axis=1, initial=0.0), 1.0)))
+    # smaller things of a layer over larger ones
+    order = np.argsort(surfaces.layer * 64.0 - size, kind="stable")
+    planes = _planes(ground, surfaces)
+    for runs in quad_runs(ground.grid, surfaces.corners, order):
+        places = runs.places()
+        for plane, values in planes:
+            plane[places] = runs.spread(values)
+        ground.height.reshape(-1)[places] = runs.spread(surfaces.height)
 
 
 def paint_roofs(ground: Ground, roofs: Quads) -> None:
     """Draw buildings, the taller over the lower."""
     heights = roofs.height + _own_height(roofs.keys)
-    for chosen, rows, columns, nearness in _covered(ground.grid, roofs.corners):
-        rise = roofs.rise[chosen]
-        along, around = nearness
-        top = heights[chosen] + np.where(rise >= 0, rise * along, -rise * around)
-        free = _raise_to(ground.height, rows, columns, top)
-        _set(ground, roofs, chosen[free], rows[free], columns[free])
+    planes, surface = _planes(ground, roofs), ground.height.reshape(-1)
+    for pitched in (False, True):
+        for runs in quad_runs(ground.grid, roofs.corners, np.flatnonzero((roofs.rise != 0) == pitched)):
+            top = runs.spread(heights)
+            if pitched:
+                top += _pitch(runs, runs.spread(roofs.rise))
+            places = runs.places()
+            free = _raise_to(surface, places, top)
+            whose = runs.spread(np.arange(len(roofs)))[free]
+            for plane, values in planes:
+                plane[places[free]] = values[whose]
 
 
 def paint_discs(ground: Ground, discs: Discs) -> None:
     """Draw crowns and tanks, the taller over the lower, and never over what is taller already."""
     heights = discs.height + _own_height(discs.keys)
     tones, identities = (discs.tone * 256.0).astype(np.uint8), _identity(discs.keys)
-    for disc, row, column, share in _within(ground.grid, discs.centre, discs.radius):
-        top = heights[disc] - discs.dome[disc] * (1.0 - np.sqrt(np.maximum(1.0 - share, 0.0)))
-        free = _raise_to(ground.height, row, column, top)
-        chosen, rows, columns = disc[free], row[free], column[free]
-        ground.material[rows, columns] = discs.material[chosen]
-        ground.tone[rows, columns] = tones[chosen]
-        ground.instance[rows, columns] = identities[chosen]
+    surface = ground.height.reshape(-1)
+    for runs in disc_runs(ground.grid, discs.centre, discs.radius):
+        top = runs.spread(heights) - runs.spread(discs.dome) * (1.0 - np.sqrt(np.maximum(1.0 - runs.share(), 0.0)))
+        places = runs.places()
+        free = _raise_to(surface, places, top)
+        whose, where = runs.spread(np.arange(len(discs)))[free], places[free]
+        ground.material.reshape(-1)[where] = discs.material[whose]
+        ground.tone.reshape(-1)[where] = tones[whose]
+        ground.instance.reshape(-1)[where] = identities[whose]
 
 
 def paint(ground: Ground, shapes: Shapes, *, details: bool) -> None:
@@ -100,14 +111,11 @@ def _own_height(keys: NDArray[np.uint64]) -> NDArray[np.float32]:
     return (keys & np.uint64(0xFFF)).astype(np.float32) * np.float32(2.0**-16)
 
 
-def _raise_to(
-    height: NDArray[np.float32], rows: NDArray[np.int64], columns: NDArray[np.int64], top: NDArray[np.float32]
-) -> NDArray[np.int64]:
-    """Lift pixels to the tallest of what stands on them; which of the candidates these are.
+def _raise_to(surface: NDArray[np.float32], places: NDArray[np.int64], top: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Lift places of a flattened surface to the tallest of what stands on them; which of the candidates these are.
 
     The order of the candidates, and how they were split into lots, makes no difference.
     """
-    surface, places = height.reshape(-1), rows * height.shape[1] + columns
     able = np.flatnonzero(surface[places] < top)
     places, top = places[able], top[able]
     pending = np.arange(len(able))
@@ -119,102 +127,23 @@ def _raise_to(
     return tallest
 
 
-def _set(
-    ground: Ground, quads: Quads, chosen: NDArray[np.int64], rows: NDArray[np.int64], columns: NDArray[np.int64]
-) -> None:
+def _planes(ground: Ground, quads: Quads) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Flattened planes of the ground, and what each quad paints there."""
     along = quads.corners[:, 1] - quads.corners[:, 0]
     angle = np.mod(np.arctan2(along[:, 1], along[:, 0]), np.pi) / np.pi * 256.0
-    ground.material[rows, columns] = quads.material[chosen]
-    ground.tone[rows, columns] = (quads.tone * 256.0).astype(np.uint8)[chosen]
-    ground.grain[rows, columns] = angle.astype(np.uint8)[chosen]
-    ground.instance[rows, columns] = _identity(quads.keys)[chosen]
+    return [
+        (ground.material.reshape(-1), quads.material),
+        (ground.tone.reshape(-1), (quads.tone * 256.0).astype(np.uint8)),
+        (ground.grain.reshape(-1), angle.astype(np.uint8)),
+        (ground.instance.reshape(-1), _identity(quads.keys)),
+    ]
 
 
-Nearness = tuple[NDArray[np.float32], NDArray[np.float32]]
-
-
-def _covered(
-    grid: PixelGrid, corners: Corners, layer: NDArray[np.uint8] | None = None
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Nearness]]:
-    """Lots of covered pixels, in painting order.
-
-    Yields:
-        Index of the quad, row and column of the pixel (each `(k,)`), and how near the pixel is to the middle line
-        along the length, and to the innermost point: 0 at the edge, 1 there (each `(k,)`).
-    """
-    pixels = _in_pixels(grid, corners)
-    for lot, first, side in _lots(grid, pixels.min(axis=1), pixels.max(axis=1), layer):
-        # from the shape's own first pixel: rounded alike in every window
-        here = (pixels[lot] - first[:, None]).astype(np.float32)
-        x = y = np.arange(side, dtype=np.float32)[None] + np.float32(0.5)
-        far = []
-        for k in range(4):
-            start = here[:, k]
-            edge = here[:, (k + 1) % 4] - start
-            scale = 1.0 / np.maximum(np.hypot(edge[:, 0], edge[:, 1]), 1e-6)
-            # rows run south, so a counter-clockwise ring runs clockwise in pixels
-            nx, ny = edge[:, 1] * scale, -edge[:, 0] * scale
-            over_x = nx[:, None] * (x - start[:, 0, None])
-            over_y = ny[:, None] * (y - start[:, 1, None])
-            far.append(over_y[:, :, None] + over_x[:, None, :])
-        inside = (far[0] >= 0) & (far[1] >= 0) & (far[2] >= 0) & (far[3] >= 0)
-        rows, columns = first[:, 1, None] + np.arange(side), first[:, 0, None] + np.arange(side)
-        inside &= ((rows >= 0) & (rows < grid.height))[:, :, None]
-        inside &= ((columns >= 0) & (columns < grid.width))[:, None, :]
-        quad, row, column = np.nonzero(inside)
-        d0, d1, d2, d3 = (each[inside] for each in far)
-        depth = np.maximum(d0 + d2, 1e-6)
-        along = 2.0 * np.minimum(d0, d2) / depth
-        around = 2.0 * np.minimum(np.minimum(d0, d2), np.minimum(d1, d3)) / np.minimum(depth, d1 + d3 + 1e-6)
-        yield lot[quad], first[quad, 1] + row, first[quad, 0] + column, (along, np.minimum(around, 1.0))
-
-
-def _within(
-    grid: PixelGrid, centre: NDArray[np.float64], radius: NDArray[np.float32]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
-    """Lots of pixels inside discs, in painting order: disc, row, column, squared share of the radius."""
-    middle = _in_pixels(grid, centre)
-    reach = radius.astype(np.float64)[:, None] / grid.metres
-    for lot, first, side in _lots(grid, middle - reach, middle + reach):
-        span = np.arange(side) + 0.5
-        x = first[:, 0, None] + span - middle[lot, 0, None]
-        y = first[:, 1, None] + span - middle[lot, 1, None]
-        inverse = 1.0 / np.maximum(reach[lot, 0], 0.3) ** 2
-        share = ((y**2 * inverse[:, None])[:, :, None] + (x**2 * inverse[:, None])[:, None, :]).astype(np.float32)
-        rows, columns = first[:, 1, None] + np.arange(side), first[:, 0, None] + np.arange(side)
-        inside = share <= 1.0
-        inside &= ((rows >= 0) & (rows < grid.height))[:, :, None]
-        inside &= ((columns >= 0) & (columns < grid.width))[:, None, :]
-        disc, row, column = np.nonzero(inside)
-        yield lot[disc], first[disc, 1] + row, first[disc, 0] + column, share[inside]
-
-
-def _in_pixels(grid: PixelGrid, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns and rows, fractions kept, of metres east and north."""
-    return np.stack([(points[..., 0] - grid.west), (grid.north - points[..., 1])], axis=-1) / grid.metres
-
-
-def _lots(
-    grid: PixelGrid, low: NDArray[np.float64], high: NDArray[np.float64], layer: NDArray[np.uint8] | None = None
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], int]]:
-    """Shapes of one layer and about one size: indices, first pixels `(k, 2)` (column, row), side of their square.
-
-    Layers come in order, sizes within a layer likewise; equal ones keep their order, so what is later lies on top.
-    """
-    first, last = np.floor(low).astype(np.int64), np.ceil(high).astype(np.int64)
-    seen = np.flatnonzero(
-        (last[:, 0] > 0) & (last[:, 1] > 0) & (first[:, 0] < grid.width) & (first[:, 1] < grid.height)
-    )
-    sides = (last - first).max(axis=1)[seen]
-    # one square for all sizes would make every car as large as a field
-    power = np.ceil(np.log2(np.maximum(sides, 1)) * 2.0).astype(np.int64)
-    rank = power if layer is None else power + 64 * layer[seen].astype(np.int64)
-    order = np.argsort(rank, kind="stable")
-    for run in np.split(order, np.flatnonzero(np.diff(rank[order])) + 1):
-        if not len(run):
-            continue
-        side = int(sides[run].max())
-        step = max(1, _PIXELS_AT_ONCE // (side * side))
-        for start in range(0, len(run), step):
-            lot = seen[run[start : start + step]]
-            yield lot, first[lot], side
+def _pitch(runs: QuadRuns, rise: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Height above the eaves on every pixel: a gable along edge 0 where `rise` is positive, a hip where negative."""
+    d0, d1, d2, d3 = runs.inside()
+    depth, length = d0 + d2, d1 + d3
+    nearest = np.minimum(d0, d2, out=d0)
+    along = 2.0 * nearest / np.maximum(depth, 1e-6)
+    around = 2.0 * np.minimum(nearest, np.minimum(d1, d3)) / np.maximum(np.minimum(depth, length), 1e-6)
+    return np.asarray(np.where(rise >= 0, rise * along, -rise * np.minimum(around, 1.0)), dtype=np.float32)
