@@ -7,12 +7,14 @@ they overlap, whatever their size.
 import numpy as np
 from numpy.typing import NDArray
 
+from lczmap.synthetic.bend import BEND_REACH, bent, bent_quads
 from lczmap.synthetic.chance import ticket
 from lczmap.synthetic.materials import Material
 from lczmap.synthetic.paint import Ground, blank_ground, paint_discs, paint_flat, paint_roofs
-from lczmap.synthetic.quads import Corners
+from lczmap.synthetic.quads import Corners, rectangles
 from lczmap.synthetic.shapes import Layer, Quads, Shapes, choose_discs, choose_quads, quads
 from lczmap.synthetic.townplan import Quarters, TownPlan, quarters_in, water_at
+from lczmap.synthetic.weave.lanes import edge_keys, through_roads
 from lczmap.synthetic.weave.loom import weave
 from lczmap.words.grid import PixelGrid
 
@@ -20,6 +22,10 @@ _WATER_GRAIN = 20
 """Spacing at which the shores are asked for, metres; between them depth is linear."""
 _BANK = 14.0
 """Width of the bank, metres; nothing is built on it."""
+_SPAN = 8.0
+"""Length of the pieces that bridges are made of, metres."""
+_BRIDGE = 5.0
+"""Half the width of a bridge, metres."""
 _WATER = 17
 
 
@@ -31,12 +37,12 @@ def ground_of(plan: TownPlan, grid: PixelGrid, *, details: bool) -> Ground:
         grid: where, in pixels of whole metres.
         details: whether cars and the like are drawn; for pixels of 1 m.
     """
-    quarters = quarters_in(plan, _widened(grid, 20.0))
-    dry = _dry(plan, weave(quarters, plan.region))
+    quarters = quarters_in(plan, _widened(grid, 20.0 + BEND_REACH))
+    dry = _dry(plan, bent(weave(quarters, plan.region), plan.key))
     ground = blank_ground(grid, Material.GRASS)
     paint_flat(ground, dry.ground)
     _let_in(plan, ground)
-    paint_flat(ground, _bridges(quarters))
+    paint_flat(ground, _bridges(plan, quarters))
     if details:
         paint_flat(ground, dry.details)
     paint_roofs(ground, dry.roofs)
@@ -46,13 +52,21 @@ def ground_of(plan: TownPlan, grid: PixelGrid, *, details: bool) -> Ground:
 
 def zones_of(plan: TownPlan, grid: PixelGrid) -> NDArray[np.uint8]:
     """LCZ code of every pixel, `(rows, columns)`: its quarter's, or 17 in the water."""
-    quarters = quarters_in(plan, _widened(grid, 0.0))
+    quarters = quarters_in(plan, _widened(grid, BEND_REACH))
     painted = blank_ground(grid, Material.GRASS)
-    paint_flat(
-        painted,
-        quads(quarters.corners, material=quarters.zone, tone=np.zeros(len(quarters.keys)), keys=quarters.keys),
-    )
+    paint_flat(painted, bent_quads(_by_zone(quarters), plan.key))
     return np.where(_depth(plan, grid)[0] > 0.0, np.uint8(_WATER), painted.material)
+
+
+def _by_zone(quarters: Quarters) -> Quads:
+    """Quarters whose material is their LCZ code."""
+    return quads(
+        quarters.corners,
+        material=quarters.zone,
+        tone=np.zeros(len(quarters.keys)),
+        keys=quarters.keys,
+        layer=Layer.QUARTER,
+    )
 
 
 def _widened(grid: PixelGrid, metres: float) -> tuple[float, float, float, float]:
@@ -116,19 +130,25 @@ def _let_in(plan: TownPlan, ground: Ground) -> None:
     ground.instance[bank] = 0
 
 
-def _bridges(quarters: Quarters) -> Quads:
-    """Main roads that go on over the water: some of the lattice's edges, as they are on land."""
+def _bridges(plan: TownPlan, quarters: Quarters) -> Quads:
+    """Roads that go on over rivers and ponds: the piece of a border between two banks."""
     start, end = quarters.corners[:, 0], quarters.corners[:, 1]
-    chosen = ticket(quarters.keys, "bridge") < 0.25
-    along = (end - start)[chosen]
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1) / np.maximum(np.linalg.norm(along, axis=1), 1.0)[:, None]
-    half = across * 7.0
-    low, high = start[chosen], end[chosen]
-    corners = np.stack([low - half, high - half, high + half, low + half], axis=1)
+    border = edge_keys(quarters.corners)[:, 0]
+    chosen = through_roads(border)
+    along, low, border = (end - start)[chosen], start[chosen], border[chosen]
+    length = np.linalg.norm(along, axis=1)
+    counts = np.ceil(length / _SPAN).astype(np.int64)
+    road = np.repeat(np.arange(len(counts)), counts)
+    index = np.arange(len(road)) - np.repeat(np.cumsum(counts) - counts, counts)
+    middle = low[road] + along[road] * ((index + 0.5) / counts[road])[:, None]
+    depth, kind = water_at(plan, middle[:, 0], middle[:, 1])
+    spans = (depth > -_BANK - _SPAN) & (kind != Material.SEA)
+    road, middle = road[spans], middle[spans]
+    way = along[road] / length[road, None]
     return quads(
-        corners,
+        rectangles(middle, way, 1.1 * _SPAN, 2.0 * _BRIDGE),
         material=Material.ASPHALT,
-        tone=ticket(quarters.keys[chosen], "tone"),
-        keys=quarters.keys[chosen],
+        tone=ticket(border, "tone")[road],
+        keys=border[road],
         layer=Layer.LINE,
     )

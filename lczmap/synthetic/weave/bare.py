@@ -23,7 +23,7 @@ from lczmap.synthetic.townplan import Quarters
 from lczmap.synthetic.weave.blocks import drawn, fresh, shrunk, streets, surface
 from lczmap.synthetic.weave.green import Places, Planting, drift, places_in, planted, rows_along
 from lczmap.synthetic.weave.halls import spots
-from lczmap.synthetic.weave.lanes import blotches, country, crossing, ribbons, verge
+from lczmap.synthetic.weave.lanes import bent, country, crossing, ribbons, stains, verge
 from lczmap.synthetic.weave.traffic import car_park
 
 _KINDS: Mapping[RegionName, tuple[float, float, float, float]] = {
@@ -48,7 +48,8 @@ def _car_parks(quarters: Quarters, region: Region) -> Shapes:
     bays = split_down(parcels_of(inner, quarters.keys), 150.0, irregular=0.4, purpose="bays")
     bays = shrunk(Parcels(corners=long_first(bays.corners), keys=bays.keys, parent=bays.parent), 4.5)
     green = shrunk(bays, -1.6)
-    keys = fresh(bays.keys, 60)
+    busy = ticket(bays.keys, "busy") < 0.5
+    full, quiet = bays.where(busy), bays.where(~busy)
     return shapes(
         ground=[
             streets(quarters),
@@ -56,7 +57,7 @@ def _car_parks(quarters: Quarters, region: Region) -> Shapes:
             surface(bays, drawn(bays.keys, "floor", ((Material.ASPHALT, 5), (Material.CONCRETE, 1))), Layer.LOT),
             _stripes(bays),
         ],
-        details=[car_park(Parcels(corners=bays.corners, keys=keys, parent=bays.parent), share=0.6)],
+        details=[car_park(full, share=0.75), car_park(quiet, share=0.3)],
         crowns=[rows_along(bays, _TREES, spacing=10.0, outward=0.6, share=0.5 * region.green)],
     )
 
@@ -133,28 +134,35 @@ def _apron(quarters: Quarters, region: Region) -> Shapes:
 
 
 def _rock(quarters: Quarters, region: Region) -> Shapes:
-    """Bare rock: slabs in several shades, cracks with dry grass and tufts."""
+    """Bare rock: slabs whose shade follows the strata, cracks with dry grass, tufts and rubble."""
     land = country(quarters, region, hedges=0.0)
     district = quarters.district
-    places = places_in(land.land.corners, district, spacing=13.0, purpose="slabs")
-    own = district[places.parent]
+    places = places_in(land.land.corners, district, spacing=11.0, purpose="slabs")
+    own, keys = district[places.parent], places.keys
     slow = drift(places.where, own, metres=70.0, purpose="strata")
-    keys = places.keys
-    tone = np.clip(0.5 + 0.45 * slow + between(keys, "own", -0.15, 0.15), 0.0, 0.999)
-    grown_over = (drift(places.where, own, metres=45.0, purpose="cracks") > 0.62) & (ticket(keys, "grass") < 0.5)
-    material = np.where(grown_over, Material.DRY_GRASS, Material.ROCK)
-    slabs = blotches(
-        places.where,
-        between(keys, "radius", 4.0, 13.0) * np.where(grown_over, 0.5, 1.0),
-        material=material,
-        tone=tone,
-        keys=keys,
-        identity=child_keys(own, material.astype(np.int64)),
+    turn = ticket(own, "strike") * np.pi + between(keys, "turn", -0.5, 0.5)
+    slabs = quads(
+        rectangles(
+            places.where,
+            np.stack([np.cos(turn), np.sin(turn)], axis=1),
+            between(keys, "long", 7.0, 26.0),
+            between(keys, "deep", 4.0, 13.0),
+        ),
+        material=Material.ROCK,
+        tone=np.clip(0.5 + 0.45 * slow + between(keys, "own", -0.1, 0.1), 0.0, 0.999),
+        keys=child_keys(own, 0),
+        layer=Layer.LOT,
     )
+    grown_over = ((Material.GRAVEL, 0.03), (Material.DRY_GRASS, 0.03))
     tufts = places_in(land.land.corners, district, spacing=9.0, purpose="tufts")
-    tufts = tufts.chosen(drift(tufts.where, district[tufts.parent], metres=45.0, purpose="cracks") > 0.55)
+    tufts = tufts.chosen(drift(tufts.where, district[tufts.parent], metres=45.0, purpose="cracks") > 0.62)
     return shapes(
-        ground=[verge(quarters, Material.ROCK), land.roads, slabs],
+        ground=[
+            verge(quarters, Material.ROCK),
+            land.roads,
+            slabs,
+            stains(land.land, district, grown_over, metres=38.0, grain=4.0),
+        ],
         crowns=[planted(tufts, _TUFTS)],
     )
 
@@ -169,62 +177,74 @@ def soil(quarters: Quarters, region: Region) -> Shapes:
 
 
 def _dunes(quarters: Quarters, region: Region) -> Shapes:
-    """Low ridges across the wind, their sand in drifting shades."""
+    """Low ridges across the wind, further apart here and there, hard ground in the hollows."""
     land = country(quarters, region, hedges=0.0)
+    clear, _ = inset(quarters.corners, np.where(land.beside, 30.0, 8.0))
     district = quarters.district
     wind = between(district, "wind", 0.0, np.pi)
-    places = places_in(land.land.corners, district, spacing=17.0, purpose="dunes")
+    places = places_in(clear, district, spacing=13.0, purpose="dunes")
+    slow = drift(places.where, district[places.parent], metres=120.0, purpose="dune field")
+    here = slow + between(places.keys, "here", -0.4, 0.4) > -0.3
+    places, slow = places.chosen(here), slow[here]
     own, keys = district[places.parent], places.keys
-    slow = drift(places.where, own, metres=120.0, purpose="dune field")
-    angle = wind[places.parent] + 0.35 * slow + between(keys, "angle", -0.2, 0.2)
-    here = slow + between(keys, "here", -0.5, 0.5) > -0.45
-    places, own, keys, angle, slow = places.chosen(here), own[here], keys[here], angle[here], slow[here]
-    along = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    angle = wind[places.parent] + 0.5 * slow + between(keys, "angle", -0.15, 0.15)
     ridges = quads(
-        rectangles(places.where, along, between(keys, "long", 22.0, 60.0), between(keys, "deep", 8.0, 19.0)),
+        rectangles(
+            places.where,
+            np.stack([np.cos(angle), np.sin(angle)], axis=1),
+            between(keys, "long", 18.0, 50.0),
+            between(keys, "deep", 6.0, 13.0) * (1.2 + 0.5 * slow),
+        ),
         material=Material.SAND,
-        tone=np.clip(0.45 + 0.4 * slow + between(keys, "own", -0.08, 0.08), 0.0, 0.999),
+        tone=ticket(own, "tone"),
         keys=own,
-        rise=-between(keys, "rise", 0.15, 0.75),
+        rise=-between(keys, "rise", 0.15, 0.7),
         height=0.02,
     )
-    ridges = quads(
-        ridges.corners,
-        material=ridges.material,
-        tone=np.asarray(ridges.tone, dtype=np.float64),
-        keys=own,
-        rise=ridges.rise,
-        height=ridges.height,
-    )
     tufts = places_in(land.land.corners, district, spacing=11.0, purpose="tufts")
-    tufts = tufts.chosen(ticket(tufts.keys, "tuft") < 0.05)
-    return shapes(ground=[verge(quarters, Material.SAND), land.roads], roofs=[ridges], crowns=[planted(tufts, _TUFTS)])
+    tufts = tufts.chosen(ticket(tufts.keys, "tuft") < 0.04)
+    hollows = ((Material.YARD, 0.1), (Material.GRAVEL, 0.05))
+    return shapes(
+        ground=[verge(quarters, Material.SAND), land.roads, stains(land.land, district, hollows, metres=70.0)],
+        roofs=[ridges],
+        crowns=[planted(tufts, _TUFTS)],
+    )
 
 
 def _site(quarters: Quarters, region: Region) -> Shapes:
     """Ground laid bare: terraces, ruts, heaps, weeds at the rims."""
     land = country(quarters, region, hedges=0.1)
-    lots = split_down(land.land, 150.0, irregular=1.0, purpose="site")
-    base = drawn(quarters.district, "base", region.bare)
-    own = drawn(lots.keys, "floor", (*region.bare, (Material.YARD, 3)))
-    floor = np.where(ticket(lots.keys, "same") < 0.5, base[lots.parent], own)
+    lots = split_down(land.land, 170.0, irregular=1.0, purpose="site")
+    lots = Parcels(corners=bent(lots.corners, 5.0, metres=60.0, purpose="site"), keys=lots.keys, parent=lots.parent)
+    base = drawn(quarters.district, "base", _bare(region))
+    floor = np.where(ticket(lots.keys, "same") < 0.7, base[lots.parent], drawn(lots.keys, "floor", _bare(region)))
     ruts = [
-        _ways(land.land, 64 + n, purpose="rut", width=(2.5, 6.0), of=((Material.YARD, 1),), stray=0.2) for n in range(3)
+        _ways(
+            land.land, 64 + n, purpose="rut", width=(2.5, 6.0), of=((Material.GRAVEL, 1), (Material.YARD, 1)), stray=0.2
+        )
+        for n in range(3)
     ]
-    heaps = places_in(land.land.corners, quarters.district, spacing=16.0, purpose="heaps")
-    near = drift(heaps.where, quarters.district[heaps.parent], metres=60.0, purpose="dump") > 0.6
+    heaps = places_in(land.land.corners, quarters.district, spacing=13.0, purpose="heaps")
+    near = drift(heaps.where, quarters.district[heaps.parent], metres=60.0, purpose="dump") > 0.55
     heaps = heaps.chosen(near & (ticket(heaps.keys, "heap") < 0.6))
-    stains = (*region.bare, (Material.YARD, 2.0), (Material.GRAVEL, 1.0), (Material.DRY_GRASS, 1.0))
+    others = ((Material.DRY_GRASS, 0.08), (Material.GRAVEL, 0.10), (Material.SAND, 0.08), (Material.YARD, 0.16))
+    weeds = places_in(land.land.corners, quarters.district, spacing=8.0, purpose="weeds")
+    weeds = weeds.chosen(drift(weeds.where, quarters.district[weeds.parent], metres=55.0, purpose="weeds") > 0.6)
     return shapes(
         ground=[
             verge(quarters, base),
             land.roads,
             surface(lots, floor, Layer.LOT),
-            _spots(land.land, quarters, stains, spacing=18.0),
+            stains(land.land, quarters.district, others, metres=42.0),
             *ruts,
         ],
-        crowns=[land.trees, _piles(heaps)],
+        crowns=[land.trees, _piles(heaps), planted(weeds, _TUFTS)],
     )
+
+
+def _bare(region: Region) -> Mix:
+    """Bare ground that no plough has furrowed."""
+    return tuple((Material.YARD if material == Material.SOIL else material, weight) for material, weight in region.bare)
 
 
 def _piles(places: Places) -> Discs:
@@ -241,23 +261,6 @@ def _piles(places: Places) -> Discs:
     )
 
 
-def _spots(land: Parcels, quarters: Quarters, mix: Mix, *, spacing: float) -> Quads:
-    places = places_in(land.corners, quarters.district[land.parent], spacing=spacing, purpose="spots")
-    own = quarters.district[land.parent][places.parent]
-    slow = drift(places.where, own, metres=4.5 * spacing, purpose="spots")
-    keep = ticket(places.keys, "lies") < 0.35 * (1.0 + slow)
-    places, own = places.chosen(keep), own[keep]
-    material = drawn(places.keys, "kind", mix)
-    return blotches(
-        places.where,
-        between(places.keys, "radius", 0.3, 0.85) * spacing,
-        material=material,
-        tone=ticket(places.keys, "tone"),
-        keys=places.keys,
-        identity=child_keys(own, material.astype(np.int64)),
-    )
-
-
 def _bed(quarters: Quarters, region: Region) -> Shapes:
     """Braided channels of sand through gravel, islands of scrub."""
     land = country(quarters, region, hedges=0.0)
@@ -266,13 +269,13 @@ def _bed(quarters: Quarters, region: Region) -> Shapes:
         _ways(land.land, 70 + n, purpose="braid", width=(8.0, 34.0), of=of, stray=0.22, layer=Layer.LOT)
         for n in range(4)
     ]
-    islands = ((Material.SAND, 3.0), (Material.GRAVEL, 4.0), (Material.SCRUB, 1.0))
+    islands = ((Material.YARD, 0.1), (Material.SAND, 0.2), (Material.GRAVEL, 0.2), (Material.SCRUB, 0.08))
     return shapes(
         ground=[
             verge(quarters, Material.GRAVEL),
             land.roads,
             *braids,
-            _spots(land.land, quarters, islands, spacing=15.0),
+            stains(land.land, quarters.district, islands, metres=40.0),
         ],
         crowns=[land.trees],
     )

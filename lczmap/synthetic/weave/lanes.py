@@ -10,16 +10,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from lczmap.synthetic.chance import Keys, between, child_keys, lattice_keys, ticket, value_noise
 from lczmap.synthetic.materials import Material
-from lczmap.synthetic.quads import Corners, Parcels, at, inset, turned
-from lczmap.synthetic.region import Region
+from lczmap.synthetic.quads import Corners, Parcels, at, inset, rectangles, turned
+from lczmap.synthetic.region import Mix, Region
 from lczmap.synthetic.shapes import Discs, Layer, Quads, join_discs, quads
 from lczmap.synthetic.townplan import Quarters
-from lczmap.synthetic.weave.green import Planting, rows_along
+from lczmap.synthetic.weave.green import Planting, drift, places_in, rows_along
 
-_ROADS = 0.5
+_ROADS = 0.4
 """Share of borders with a road."""
+_BRIDGES = 0.22
+"""Share of borders whose road bridges the water."""
 _LANE = 3.0
 """Width of a lane, metres."""
+_NONE = 255
+_STAIN_SHARES = (0.0, 0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.40, 0.50, 1.0)
+_STAIN_LEVELS = (1.2, 0.73, 0.61, 0.50, 0.41, 0.34, 0.22, 0.11, 0.0, -1.2)
+"""What the sum of two noises exceeds on such a share of the ground."""
 _VERGE = 6.0
 """From the border to where fields begin beside a road, metres."""
 AVENUE = Planting(radius=(2.0, 4.2), height=(6.0, 13.0), kinds=((Material.BROADLEAF, 1),))
@@ -34,6 +40,8 @@ class Country:
     """Between the borders; one for each quarter, in their order."""
     roads: Quads
     """Halves of country roads."""
+    beside: NDArray[np.bool_]
+    """`(n, 4)` which edges of each quarter have a road."""
     trees: Discs
     """Beside the roads, and hedges where there is none."""
 
@@ -47,7 +55,7 @@ def country(quarters: Quarters, region: Region, *, hedges: float = 0.4) -> Count
         hedges: share of the borders without a road that carry one.
     """
     border = edge_keys(quarters.corners)
-    road = ticket(border, "road") < _ROADS
+    road = through_roads(border) | (ticket(border, "road") < _ROADS)
     kerb, _ = inset(quarters.corners, np.where(road, _LANE, 0.0))
     inner, _ = inset(quarters.corners, np.where(road, _VERGE, 0.0))
     strip = np.stack([quarters.corners, np.roll(quarters.corners, -1, axis=1), np.roll(kerb, -1, axis=1), kerb], axis=2)
@@ -67,8 +75,16 @@ def country(quarters: Quarters, region: Region, *, hedges: float = 0.4) -> Count
         rows_along(mine, HEDGE, spacing=3.2, outward=-1.0, share=np.where(hedged, 0.75, 0.0)),
     ]
     return Country(
-        land=Parcels(corners=inner, keys=quarters.keys, parent=mine.parent), roads=lanes, trees=join_discs(trees)
+        land=Parcels(corners=inner, keys=quarters.keys, parent=mine.parent),
+        beside=road,
+        roads=lanes,
+        trees=join_discs(trees),
     )
+
+
+def through_roads(border: Keys) -> NDArray[np.bool_]:
+    """Which borders carry a road that goes on over water."""
+    return np.asarray(ticket(border, "through") < _BRIDGES)
 
 
 def edge_keys(corners: Corners) -> Keys:
@@ -141,35 +157,37 @@ def bent(corners: Corners, reach: float, *, metres: float, purpose: str) -> Corn
     return np.asarray(corners + reach * np.stack(moves, axis=-1))
 
 
-def blotches(  # noqa: PLR0913 - what a surface has
-    where: NDArray[np.float64],
-    radius: ArrayLike,
-    *,
-    material: ArrayLike,
-    tone: NDArray[np.float64],
-    keys: Keys,
-    identity: Keys,
-    layer: Layer = Layer.PATCH,
-) -> Quads:
-    """Irregular patches of ground around points `(n, 2)`: four corners at uneven distances.
+def stains(land: Parcels, district: Keys, mix: Mix, *, metres: float, grain: float = 6.0) -> Quads:
+    """Patches of other ground with ragged outlines, the same shade all over a district.
 
     Args:
-        where: middles.
-        radius: metres, one number or `(n,)`.
-        material: one or `(n,)`.
-        tone: `(n,)`.
-        keys: what their forms are drawn from.
-        identity: whose they are: patches that run into each other are one shape.
-        layer: where they lie.
+        land: where; nothing reaches further than a grain beyond it.
+        district: of each parcel `(n,)`: what neighbours share.
+        mix: materials and the share of the land that each covers; later ones lie over earlier ones.
+        metres: size of the patches.
+        grain: size of the pieces they are made of, metres.
     """
+    places = places_in(land.corners, district, spacing=grain, purpose="stains")
+    own, keys = district[places.parent], places.keys
+    material = np.full(len(keys), _NONE, dtype=np.uint8)
+    for kind, share in mix:
+        wide = drift(places.where, own, metres=metres, purpose=f"stain {kind}")
+        fine = drift(places.where, own, metres=0.28 * metres, purpose=f"ragged {kind}")
+        there = 0.75 * wide + 0.35 * fine > np.interp(share, _STAIN_SHARES, _STAIN_LEVELS)
+        material[there] = kind
+    seen = material != _NONE
+    material, own, keys = material[seen], own[seen], keys[seen]
     turn = ticket(keys, "turn") * np.pi
-    reach = np.broadcast_to(np.asarray(radius, dtype=np.float64), len(keys))
-    corners = []
-    for k in range(4):
-        angle = turn + (k + between(keys, f"angle {k}", -0.22, 0.22)) * np.pi / 2.0
-        far = reach * between(keys, f"far {k}", 0.8, 1.3)
-        corners.append(where + np.stack([np.cos(angle), np.sin(angle)], axis=1) * far[:, None])
-    return quads(np.stack(corners, axis=1), material=material, tone=tone, keys=identity, layer=layer)
+    reach = grain * between(keys, "reach", 0.75, 1.0)
+    along = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    identity = child_keys(own, material.astype(np.int64))
+    return quads(
+        rectangles(places.where[seen], along, 1.4 * reach, 1.4 * reach),
+        material=material,
+        tone=ticket(identity, "tone"),
+        keys=identity,
+        layer=Layer.PATCH,
+    )
 
 
 def verge(quarters: Quarters, material: ArrayLike) -> Quads:

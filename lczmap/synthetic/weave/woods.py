@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from lczmap.synthetic.chance import Keys, between, child_keys, ticket
+from lczmap.synthetic.chance import Keys, between, ticket
 from lczmap.synthetic.materials import Material
 from lczmap.synthetic.quads import Parcels, split_down
 from lczmap.synthetic.region import Mix, Region, RegionName
@@ -13,7 +13,7 @@ from lczmap.synthetic.shapes import Discs, Layer, Quads, Shapes, join_discs, sha
 from lczmap.synthetic.townplan import Quarters
 from lczmap.synthetic.weave.blocks import drawn, fresh, shrunk, surface
 from lczmap.synthetic.weave.green import Places, Planting, drift, places_in, planted
-from lczmap.synthetic.weave.lanes import bent, blotches, country, crossing, ribbons, verge
+from lczmap.synthetic.weave.lanes import bent, country, crossing, ribbons, stains, verge
 
 _TALL = Planting(radius=(3.4, 6.2), height=(14.0, 27.0), kinds=((Material.BROADLEAF, 1),))
 _YOUNG = Planting(radius=(2.0, 3.6), height=(7.0, 17.0), kinds=((Material.BROADLEAF, 12), (Material.BUSH, 1)))
@@ -78,19 +78,33 @@ def scattered_trees(quarters: Quarters, region: Region) -> Shapes:
     grows = stray < np.clip(0.28 + 0.75 * groups, 0.05, 0.85)
     plants: Mapping[RegionName, Planting] = {"informal": _SAVANNA, "desert": _PALMS}
     paths = _paths(land.land, quarters, wild=wild)
-    lawns = Parcels(corners=land.land.corners, keys=fresh(quarters.keys, 6), parent=land.land.parent)
     return shapes(
         ground=[
-            verge(quarters, drawn(quarters.district, "wild", region.wild if wild else ((Material.GRASS, 1),))),
+            verge(quarters, drawn(quarters.district, "wild", _wild(region) if wild else ((Material.GRASS, 1),))),
             land.roads,
-            _patches(lawns, quarters, region.wild if wild else _LAWNS, spacing=26.0, share=0.3),
+            stains(land.land, owner, _dirt(region) if wild else _LAWNS, metres=45.0),
             *paths,
         ],
         crowns=[land.trees, planted(places.chosen(grows), plants.get(region.name, _PARK))],
     )
 
 
-_LAWNS: Mix = ((Material.GRASS, 5), (Material.GARDEN, 2), (Material.SCRUB, 2), (Material.DRY_GRASS, 1))
+_LAWNS: Mix = ((Material.GARDEN, 0.05), (Material.DRY_GRASS, 0.07), (Material.SCRUB, 0.10))
+"""Share of a park's ground that is flower beds, worn grass and rough grass."""
+
+
+def _wild(region: Region) -> Mix:
+    """What most of the ground between wild plants is, by district."""
+    if region.name == "desert":
+        return ((Material.SAND, 3), (Material.YARD, 2), (Material.DRY_GRASS, 1))
+    return ((Material.DRY_GRASS, 4), (Material.GRASS, 1))
+
+
+def _dirt(region: Region) -> Mix:
+    """Share of wild ground that is other than the rest."""
+    if region.name == "desert":
+        return ((Material.YARD, 0.2), (Material.DRY_GRASS, 0.15), (Material.GRAVEL, 0.06))
+    return ((Material.GRASS, 0.14), (Material.YARD, 0.12), (Material.SCRUB, 0.16))
 
 
 def _paths(land: Parcels, quarters: Quarters, *, wild: bool) -> list[Quads]:
@@ -112,25 +126,6 @@ def _paths(land: Parcels, quarters: Quarters, *, wild: bool) -> list[Quads]:
     return found
 
 
-def _patches(land: Parcels, quarters: Quarters, mix: Mix, *, spacing: float, share: float) -> Quads:
-    """Irregular patches of other ground, run together."""
-    district = quarters.district[land.parent]
-    places = places_in(land.corners, district, spacing=spacing, purpose="patch")
-    slow = drift(places.where, district[places.parent], metres=4.0 * spacing, purpose="patches")
-    lies = ticket(places.keys, "lies") < share * (1.0 + 1.4 * slow)
-    places = places.chosen(lies)
-    keys = places.keys
-    material = drawn(keys, "kind", mix)
-    return blotches(
-        places.where,
-        between(keys, "radius", 0.35, 0.8) * spacing,
-        material=material,
-        tone=ticket(keys, "tone"),
-        keys=keys,
-        identity=child_keys(district[places.parent], material.astype(np.int64)),
-    )
-
-
 def bush(quarters: Quarters, region: Region) -> Shapes:
     """LCZ 13: bushes on dry grass and bare ground, closer here and further apart there."""
     land = country(quarters, region, hedges=0.0)
@@ -140,22 +135,11 @@ def bush(quarters: Quarters, region: Region) -> Shapes:
     quick = drift(places.where, owner[places.parent], metres=14.0, purpose="clumps")
     grows = ticket(places.keys, "grows") < _cover(region) * np.clip(1.0 + 1.0 * slow + 0.9 * quick, 0.03, 2.2)
     ways = land.land.where(ticket(quarters.keys, "way") < 0.6)
-    ground: Mix = (
-        ((Material.SAND, 2), (Material.SOIL, 1))
-        if region.name == "desert"
-        else ((Material.DRY_GRASS, 3), (Material.SCRUB, 1), (Material.GRASS, 0.5))
-    )
     return shapes(
         ground=[
-            verge(quarters, drawn(quarters.district, "ground", ground)),
+            verge(quarters, drawn(quarters.district, "ground", _wild(region))),
             land.roads,
-            _patches(
-                land.land,
-                quarters,
-                (*region.wild, (Material.SOIL, 1.5), (Material.DRY_GRASS, 2)),
-                spacing=17.0,
-                share=0.45,
-            ),
+            stains(land.land, owner, _dirt(region), metres=34.0),
             ribbons(
                 crossing(ways, purpose="way", bends=18, stray=0.15),
                 between(ways.keys, "wide", 1.6, 3.0),
