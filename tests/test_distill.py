@@ -37,9 +37,9 @@ from lczmap.train.patches import (
     resized,
     split_of,
 )
-from lczmap.train.ship import fit_temperature
 from lczmap.train.teacher import Teacher, read_teacher
 from lczmap.words.errors import WeightsError
+from tests.keras import write_keras
 
 TEACHER = "so2sat_gul/S2_RESNET20_IN32-32-10_2019-06-27.h5"
 
@@ -108,32 +108,6 @@ def test_teacher_is_converted_exactly(shared_data: Path, patches: NDArray[np.flo
     with h5py.File(shared_data / TEACHER, "r") as file:
         expected = np.stack([keras_probabilities(file, patch.astype(np.float64)) for patch in patches[:2]])
     np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def write_keras(teacher: Teacher, path: Path) -> None:
-    """Write a teacher in the layout of the published file."""
-    norms = [teacher.stem_norm]
-    convolutions = [teacher.stem]
-    for block in teacher.blocks:
-        convolutions += [block.conv1, block.conv2, block.conv3, *([block.project] if block.project else [])]
-        norms += [*([block.norm1] if block.norm1 else []), block.norm2, block.norm3]
-    with h5py.File(path, "w") as file:
-        for index, layer in enumerate(convolutions, start=1):
-            group = file.create_group(f"model_weights/conv2d_{index}/conv2d_{index}")
-            group["kernel:0"] = layer.weight.detach().permute(2, 3, 1, 0).numpy()
-            group["bias:0"] = layer.bias.detach().numpy()
-        for index, norm in enumerate([*norms, teacher.norm], start=1):
-            group = file.create_group(f"model_weights/batch_normalization_{index}/batch_normalization_{index}")
-            for name, value in (
-                ("gamma", norm.weight),
-                ("beta", norm.bias),
-                ("moving_mean", norm.running_mean),
-                ("moving_variance", norm.running_var),
-            ):
-                group[f"{name}:0"] = value.detach().numpy()
-        group = file.create_group("model_weights/dense_1/dense_1")
-        group["kernel:0"] = teacher.dense.weight.detach().T.numpy()
-        group["bias:0"] = teacher.dense.bias.detach().numpy()
 
 
 @pytest.fixture
@@ -357,10 +331,3 @@ def test_scores_of_a_confusion_by_hand() -> None:
     assert found.mean_recall == pytest.approx((3 / 4 + 1 / 2) / 2)
     assert found.weighted_f1 == pytest.approx((4 * 6 / 8 + 2 * 2 / 3) / 6)
     assert np.isnan(found.users_accuracy[5])
-
-
-def test_fitted_temperature_undoes_a_known_one(rng: np.random.Generator) -> None:
-    logits = rng.normal(0, 3, size=(500, 17)).astype(np.float32)
-    labels = np.exp(logits / 1.6)
-    labels /= labels.sum(axis=1, keepdims=True)
-    assert fit_temperature(logits, labels.astype(np.float32)) == pytest.approx(1.6, abs=0.03)

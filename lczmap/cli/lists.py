@@ -3,10 +3,12 @@
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import click
 
 from lczmap import catalog, weights
+from lczmap.cli.card import card_lines
 from lczmap.cli.speak import Voice, echo
 from lczmap.words.grid import TILE_METRES
 from lczmap.words.place import Place, cover
@@ -57,7 +59,8 @@ def models(name: str | None, *, as_json: bool) -> None:
     """List the models that come with lczmap, or show the card of NAME."""
     if name:
         card = weights.find_card(name)
-        echo((weights.WEIGHTS_FOLDER / f"{card.name}.toml").read_text(encoding="utf-8"))
+        Voice(as_json=as_json).fact("model", asdict(card))
+        Voice(as_json=as_json).say("\n".join(card_lines(card)))
         return
     rows = [
         {

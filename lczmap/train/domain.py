@@ -20,9 +20,9 @@ DIRECTIONS = 64
 FALSE_ALARMS = 0.01
 """Share of the held-out patches that the threshold flags, by construction."""
 STATEMENT = (
-    "Length of what of a patch's standardised pooled features lies outside the {directions} principal directions of "
-    "{fitted} training patches; above 1 is out of domain. 1 is the {percentile:g}th percentile of {held} held-out "
-    "validation patches, so that 1 in {one_in:.0f} of patches like them is flagged."
+    "Length of what of a window's standardised pooled features lies outside the {directions} principal directions of "
+    "{fitted} windows of its training{simulated}; above 1 is out of domain. 1 is the {percentile:g}th percentile of "
+    "{held} held-out real windows (validation), so that 1 in {one_in:.0f} of windows like them is flagged."
 )
 """What a card says of its score."""
 
@@ -63,12 +63,16 @@ def fit_domain(
     }
 
 
-def statement(fitted: int, held: int, directions: int = DIRECTIONS) -> str:
-    """What the card says of a score fitted on so many patches."""
+def statement(real: int, simulated: int, held: int, directions: int = DIRECTIONS) -> str:
+    """What the card says of a score fitted on so many real and simulated windows."""
     return STATEMENT.format(
-        directions=directions, fitted=f"{fitted:,}", held=f"{held:,}", percentile=100 * (1 - FALSE_ALARMS),
+        directions=directions,
+        fitted=f"{real + simulated:,}",
+        simulated=f", {simulated:,} of them simulated" if simulated else "",
+        percentile=100 * (1 - FALSE_ALARMS),
+        held=f"{held:,}",
         one_in=1 / FALSE_ALARMS,
-    )  # fmt: skip
+    )
 
 
 def strangers(patches: Pixels, *, seed: int = 0) -> Mapping[str, Pixels]:

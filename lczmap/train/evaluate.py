@@ -5,6 +5,7 @@ Class codes are 1..17 everywhere; `overall` scores follow DF4LCZ section V-A and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,14 @@ from lczmap.words.lcz import CLASS_COUNT
 
 BUILT = slice(0, 10)
 NATURAL = slice(10, 17)
+FAMILIES: Mapping[str, tuple[int, ...]] = {
+    "compact": (1, 2, 3, 7),
+    "open": (4, 5, 6, 9),
+    "large or industrial": (8, 10),
+    "natural": (11, 12, 13, 14, 15, 16),
+    "water": (17,),
+}
+"""Class codes that a map may confuse without looking wrong from afar."""
 
 Codes = NDArray[np.int64]
 
@@ -40,6 +49,10 @@ class Scores:
     """`(17,)`: TP / (TP + FP) of each class, as Table III has it."""
     recall: NDArray[np.float64]
     """`(17,)`: TP / (TP + FN) of each class."""
+    f1: NDArray[np.float64]
+    """`(17,)`: harmonic mean of the two, 0 where a class occurs and is never hit."""
+    family: float
+    """Share of patches whose class is of the same family, see `FAMILIES`."""
 
 
 def confusion(reference: Codes, predicted: Codes) -> NDArray[np.int64]:
@@ -55,7 +68,10 @@ def scores(table: NDArray[np.int64]) -> Scores:
     referred, predicted = table.sum(axis=1).astype(np.float64), table.sum(axis=0).astype(np.float64)
     total = float(table.sum())
     recall, precision = _ratio(right, referred), _ratio(right, predicted)
-    f1 = np.nan_to_num(_ratio(2 * right, referred + predicted))
+    f1 = _ratio(2 * right, referred + predicted)
+    kin = sum(
+        float(table[np.ix_(codes, codes)].sum()) for codes in (np.array(family) - 1 for family in FAMILIES.values())
+    )
     overall = _share(right, referred)
     chance = float((referred * predicted).sum()) / total**2 if total else float("nan")
     return Scores(
@@ -64,10 +80,12 @@ def scores(table: NDArray[np.int64]) -> Scores:
         overall_built=_share(right[BUILT], referred[BUILT]),
         overall_natural=_share(right[NATURAL], referred[NATURAL]),
         kappa=(overall - chance) / (1 - chance) if chance < 1 else float("nan"),
-        weighted_f1=float((f1 * referred).sum() / total) if total else float("nan"),
+        weighted_f1=float((np.nan_to_num(f1) * referred).sum() / total) if total else float("nan"),
         mean_recall=float(recall[referred > 0].mean()) if total else float("nan"),
         users_accuracy=precision,
         recall=recall,
+        f1=f1,
+        family=kin / total if total else float("nan"),
     )
 
 

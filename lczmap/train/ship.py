@@ -1,7 +1,7 @@
 """Turn a checkpoint into a shipped model: `python -m lczmap.train.ship --checkpoint FILE --patches DIR --teacher FILE`.
 
-Writes float16 safetensors and the card beside them. The card's figures are measured here, on the patches the
-training never saw, place by place; they are agreement with the teacher and are never called accuracy.
+In one go: fits temperature and out-of-domain score on held-out patches, measures, and writes float16 safetensors, the
+card beside them, and pictures where asked for. What it measures is in `judge`, what it says in `card`.
 """
 
 from __future__ import annotations
@@ -10,68 +10,38 @@ import argparse
 import hashlib
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tomli_w
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from lczmap.device import use_threads
 from lczmap.models.resnet11 import ResNet11
-from lczmap.train.distill import Recipe, fresh_state, load_checkpoint, student_logits
-from lczmap.train.evaluate import confusion, scores
-from lczmap.train.labels import cached_labels
-from lczmap.train.patches import Patches, PatchRow, in_split, read_patches, surface_of
-from lczmap.train.scene import scene_patches
-from lczmap.train.teacher import Teacher, read_teacher
+from lczmap.train.calibrate import reliability, softmax
+from lczmap.train.card import Naming, card_text, training_sentences
+from lczmap.train.findings import Evidence, Found, find
+from lczmap.train.patches import in_split, read_patches
+from lczmap.train.picture import Disagreement, write_disagreements, write_reliability
+from lczmap.train.simulated import learnable, read_simulated
+from lczmap.train.teacher import read_teacher
 from lczmap.weights import WEIGHTS_FOLDER
-from lczmap.words.bands import BAND_NAMES
-from lczmap.words.lcz import CLASS_COUNT
-from lczmap.words.modelcard import SENTINEL_WEIGHT, SURFACE_REFLECTANCE, parse_model_card
+from lczmap.words.modelcard import parse_model_card
 
 logger = logging.getLogger(__name__)
 
-NAME = "resnet11-provisional"
-PLACES: Mapping[str, str] = {
-    "hsg_eurosat_l2a": "unseen European towns (EuroSAT L2A windows)",
-    "eotdl_ships": "unseen Baltic and North Sea ports (EOTDL ships)",
-    "eotdl_boadella": "unseen blocks of hilly Catalonia, 10 dates (EOTDL Boadella)",
-    "syamkakarla_aquileia": "unseen blocks of farmland at Aquileia",
-    "syamkakarla_sundarbans": "unseen blocks of the Sundarbans mangroves",
-}
-"""How the card names the held-out places, by source."""
-UNSEEN_CITY = "a dense district of Berlin, 24 October 2024 (no scene of Berlin in training)"
-TRAINING = (
-    "Distilled from the So2Sat GUL ResNet20-v2, trained by its authors on So2Sat LCZ42 (52 cities); no other labels.",
-    "1,788 Sentinel-2 L2A windows of towns all over Europe, in their 64x64 chips (rbngz/submission_dataset).",
-    (
-        "4,128 Sentinel-2 L2A windows of countryside, coast and villages: EOTDL Boadella (10 dates) and ships, "
-        "BigEarthNet samples, Aquileia and the Sundarbans."
-    ),
-    (
-        "The teacher sees each crop through a simple atmosphere, the student sees it as L2A; "
-        "crops, symmetries, light, haze, mixtures and the grain of the 20 m bands are drawn anew at every step."
-    ),
-)
-ATTRIBUTION = (
-    "Contains modified Copernicus Sentinel data 2017-2022.",
-    (
-        "Teacher: So2Sat GUL (zhu-xlab/So2Sat-LCZ-Classification-Demo), "
-        "MIT (c) 2021 ERC starting grant So2Sat project team."
-    ),
-    (
-        "Patches: EOTDL, earthpulse (MIT); BigEarthNet (CDLA-Permissive-1.0); EuroSAT L2A windows "
-        "(rbngz/submission_dataset); Aquileia and Sundarbans, satellite-image tutorials (syamkakarla)."
-    ),
-)
-LIMITS = (
-    "PROVISIONAL: it repeats another network's opinion; its agreement with labels on the ground is unknown.",
-    "High-rise (LCZ 1 and 4) and lightweight low-rise (LCZ 7) are hardly in its training: expect to miss them.",
-    "Trained on European towns, mostly in summer; elsewhere, and under a low sun, built types shade into each other.",
-    "The teacher errs as well, and was trained on top-of-atmosphere reflectance.",
-)
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What training left."""
+
+    network: ResNet11
+    """The running average of the weights, through float16, as a user will load it."""
+    steps: int
+    """Steps it took."""
 
 
 def float16_tensors(network: ResNet11) -> dict[str, NDArray[np.float16]]:
@@ -83,99 +53,6 @@ def float16_tensors(network: ResNet11) -> dict[str, NDArray[np.float16]]:
     }
 
 
-def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.float32]) -> float:
-    """The temperature that brings a student's softmax nearest to the teacher's labels, by cross entropy.
-
-    A plain search: the loss is convex in the inverse temperature.
-    """
-    candidates = np.exp(np.linspace(np.log(0.5), np.log(3.0), 121))
-    losses = [-(labels * _log_softmax(logits / candidate)).sum(axis=1).mean() for candidate in candidates]
-    return float(round(candidates[int(np.argmin(losses))], 3))
-
-
-def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    result: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return result
-
-
-def agreement(labels: NDArray[np.float32], logits: NDArray[np.float32]) -> dict[str, float]:
-    """Figures of one held-out place: how far the student repeats the teacher's class."""
-    teacher_codes, student_codes = labels.argmax(axis=1) + 1, logits.argmax(axis=1) + 1
-    found = scores(confusion(teacher_codes, student_codes))
-    family = (teacher_codes <= 10) == (student_codes <= 10)
-    figures = {
-        "patches": float(found.count),
-        "agreement": found.overall,
-        "agreement_built": found.overall_built,
-        "agreement_natural": found.overall_natural,
-        "agreement_built_or_natural": float(family.mean()),
-        "kappa": found.kappa,
-        "mean_recall": found.mean_recall,
-        "weighted_f1": found.weighted_f1,
-    }
-    return {key: round(value, 3) for key, value in figures.items() if np.isfinite(value)}
-
-
-def measure(
-    rows: tuple[PatchRow, ...], labels: NDArray[np.float32], logits: NDArray[np.float32]
-) -> dict[str, dict[str, float]]:
-    """Agreement on every named place, and on all of them together."""
-    table = {"all held-out patches below": agreement(labels, logits)}
-    for source, place in PLACES.items():
-        here = np.array([row.source == source for row in rows])
-        if here.any():
-            table[place] = agreement(labels[here], logits[here])
-    return table
-
-
-def card_text(
-    *, weights: str, sha256: str, temperature: float, run: Sequence[str], table: Mapping[str, Mapping[str, float]]
-) -> str:
-    """The model card as TOML."""
-    card = {
-        "name": NAME,
-        "title": "3D ResNet11, distilled from the So2Sat GUL network (PROVISIONAL)",
-        "role": "sentinel",
-        "architecture": "resnet11",
-        "provisional": True,
-        "weights": weights,
-        "sha256": sha256,
-        "bands": list(BAND_NAMES),
-        "units": SURFACE_REFLECTANCE,
-        "patch_pixels": 32,
-        "classes": CLASS_COUNT,
-        "temperature": temperature,
-        "sentinel_weight": SENTINEL_WEIGHT,
-        "licence": "Apache-2.0",
-        "training": [*TRAINING, *run],
-        "attribution": list(ATTRIBUTION),
-        "limits": list(LIMITS),
-        "metrics": {"agreement with the teacher (not accuracy)": table},
-    }
-    return tomli_w.dumps(card)
-
-
-def judged(
-    network: ResNet11, teacher: Teacher, everything: Patches, *, scene: Path | None, cache: Path
-) -> tuple[float, dict[str, dict[str, float]]]:
-    """The temperature fitted on the validation patches, and agreement on the test patches and the unseen city."""
-    validation, test = in_split(everything, ["validation"]), in_split(everything, ["test"])
-    surface = surface_of(validation)
-    labels = cached_labels(teacher, surface, cache / "labels_validation.npy")
-    temperature = fit_temperature(student_logits(network, surface), labels)
-    surface = surface_of(test)
-    labels = cached_labels(teacher, surface, cache / "labels_test.npy")
-    table = measure(test.rows, labels, student_logits(network, surface))
-    if scene is not None:
-        city = scene_patches(scene)
-        labels = cached_labels(teacher, city, cache / "labels_city.npy")
-        table[UNSEEN_CITY] = agreement(labels, student_logits(network, city))
-    for place, figures in table.items():
-        logger.info("%s: %s", place, figures)
-    return temperature, table
-
-
 def rounded(network: ResNet11) -> ResNet11:
     """The network as a user will load it: through float16."""
     shipped = ResNet11()
@@ -184,18 +61,47 @@ def rounded(network: ResNet11) -> ResNet11:
     return shipped.eval()
 
 
-def write_model(
-    network: ResNet11, run: Sequence[str], temperature: float, table: Mapping[str, Mapping[str, float]], *, out: Path
-) -> None:
-    """Write weights and card, the card last: it names the digest of the weights. `run` says how training went."""
-    content = save(float16_tensors(network))
-    digest = hashlib.sha256(content).hexdigest()
-    weights = f"{NAME}.safetensors"
-    text = card_text(weights=weights, sha256=digest, temperature=temperature, run=run, table=table)
+def read_checkpoint(path: Path) -> Trained:
+    """What `distill` left: the optimiser's state, which shipping has no use for, is not looked at."""
+    content = torch.load(path, weights_only=True, map_location="cpu")
+    network = ResNet11()
+    network.load_state_dict(content["average"])
+    return Trained(network=rounded(network), steps=int(content["step"]))
+
+
+def write_model(naming: Naming, network: ResNet11, found: Found, training: Sequence[str], out: Path) -> None:
+    """Write weights and card, the card last: it names the digest of the weights.
+
+    Args:
+        naming: what the model is shipped as.
+        network: its weights.
+        found: what was fitted and measured.
+        training: sentences on what it was trained on and how.
+        out: folder of both files.
+    """
+    content = save({**float16_tensors(network), **found.domain})
+    text = card_text(naming, found.findings, sha256=hashlib.sha256(content).hexdigest(), training=training)
     parse_model_card(text)
     out.mkdir(parents=True, exist_ok=True)
-    (out / weights).write_bytes(content)
-    (out / f"{NAME}.toml").write_text(text, encoding="utf-8")
+    (out / naming.weights).write_bytes(content)
+    (out / f"{naming.name}.toml").write_text(text, encoding="utf-8")
+
+
+def write_pictures(found: Found, folder: Path) -> None:
+    """Draw the reliability diagram of the held-out patches, and the patches where student and teacher differ most."""
+    folder.mkdir(parents=True, exist_ok=True)
+    held = found.held_out
+    temperature = found.findings.temperature
+    states = {"as trained": 1.0, f"shipped, temperature {temperature:g}": temperature}
+    tables = {name: reliability(softmax(held.logits, value), held.labels) for name, value in states.items()}
+    write_reliability(tables, folder / "reliability.png")
+    shown = Disagreement(
+        patches=found.shown_patches,
+        labels=found.shown.labels,
+        probabilities=softmax(found.shown.logits, temperature),
+        places=found.shown_places,
+    )
+    write_disagreements(shown, folder / "disagreements.png")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -204,22 +110,40 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--checkpoint", type=Path, required=True, help="what `distill` left in its --out")
     parser.add_argument("--patches", type=Path, nargs="+", required=True, help="the folders `distill` read")
     parser.add_argument("--teacher", type=Path, required=True, help="So2Sat GUL ResNet20-v2, Keras HDF5")
+    parser.add_argument("--simulated", type=Path, nargs="*", default=[], help="folders of simulated patches")
     parser.add_argument("--scene", type=Path, help="folder of a scene's bands, of a city never trained on")
     parser.add_argument("--note", nargs="*", default=[], help="sentences on this training, for its card")
+    parser.add_argument("--name", default="resnet11-provisional", help="what the model is shipped as")
+    parser.add_argument("--final", action="store_true", help="do not call it provisional")
+    parser.add_argument("--labels", type=Path, help="where the teacher's labels are kept (beside the checkpoint)")
+    parser.add_argument("--pictures", type=Path, help="folder for the reliability diagram and the disagreements")
+    parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path, default=WEIGHTS_FOLDER)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    state = fresh_state(Recipe())
-    load_checkpoint(state, options.checkpoint)
-    temperature, table = judged(
-        rounded(state.average),
-        read_teacher(options.teacher),
-        read_patches(options.patches),
+    use_threads(options.threads)
+    trained = read_checkpoint(options.checkpoint)
+    everything = read_patches(options.patches)
+    simulated = read_simulated(options.simulated) if options.simulated else None
+    evidence = Evidence(
+        teacher=read_teacher(options.teacher),
+        patches=everything,
+        folders=options.patches,
+        simulated=simulated,
         scene=options.scene,
-        cache=options.checkpoint.parent,
+        kept=options.labels or options.checkpoint.parent,
     )
-    length = f"{state.step} steps of {Recipe.batch} patches; the running average of the weights is what is shipped."
-    write_model(state.average, [length, *options.note], temperature, table, out=options.out)
+    found = find(trained.network, evidence)
+    learned = in_split(everything, ["train"]).rows
+    training = [
+        *training_sentences(learned, 0 if simulated is None else int(learnable(simulated).sum())),
+        f"{trained.steps} steps; the running average of the weights is what is shipped.",
+        *options.note,
+    ]
+    naming = Naming(name=options.name, provisional=not options.final)
+    write_model(naming, trained.network, found, training, options.out)
+    if options.pictures is not None:
+        write_pictures(found, options.pictures)
     return 0
 
 
