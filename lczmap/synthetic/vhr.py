@@ -34,8 +34,8 @@ from lczmap.words.grid import PixelGrid
 ATTRIBUTION = "Simulated, of no real place"
 """Said in every file."""
 _BLOCK = 512
-_WINDOW = 5 * _BLOCK
-"""Side of a window, pixels: a fifth of a tile, and whole blocks."""
+WINDOW = 5 * _BLOCK
+"""Side of a window, pixels: a fifth of a tile."""
 _QUALITY = 90
 _CACHE_BYTES = 64 << 20
 """GDAL's block cache; by default it takes a twentieth of the machine."""
@@ -96,7 +96,15 @@ def photograph(plan: TownPlan, grid: PixelGrid, flight: Flight) -> tuple[NDArray
     return rgb_of(ground, flight.sun, flight.camera)[inner], ground.instance[inner]
 
 
-def write_vhr(path: Path, plan: TownPlan, grid: PixelGrid, *, flight: Flight, instances: Path | None = None) -> None:
+def write_vhr(  # noqa: PLR0913 - the picture, the city, the place, the flight, and two choices
+    path: Path,
+    plan: TownPlan,
+    grid: PixelGrid,
+    *,
+    flight: Flight,
+    instances: Path | None = None,
+    window: int = WINDOW,
+) -> None:
     """Write the picture of a region, and the raster of its instances if asked.
 
     Args:
@@ -105,7 +113,13 @@ def write_vhr(path: Path, plan: TownPlan, grid: PixelGrid, *, flight: Flight, in
         grid: the region, in pixels of 1 m.
         flight: when and how.
         instances: the raster of uint32 identities, 0 where nothing stands; left out where None.
+        window: side of what is in memory at a time, pixels, a multiple of 512.
+
+    Raises:
+        SpecError: for windows that split blocks.
     """
+    if window % _BLOCK or window <= 0:
+        raise SpecError(f"Windows hold whole blocks of {_BLOCK} pixels, got {window}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     # the COG driver wants the whole picture before it writes; the plain one beside it is never lossy
     bounded = rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES)  # type: ignore[no-untyped-call]
@@ -119,20 +133,20 @@ def write_vhr(path: Path, plan: TownPlan, grid: PixelGrid, *, flight: Flight, in
                 profile = _profile(grid, "uint32", 1) | {"compress": "DEFLATE", "zlevel": 3, "nodata": 0}
                 identities = stack.enter_context(rasterio.open(instances, "w", **profile))
                 identities.update_tags(ATTRIBUTION=ATTRIBUTION, CITY=_city(plan), QUANTITY="identity of what is seen")
-            for window, piece in _windows(grid):
-                _LOG.debug("window at row %d, column %d of %s", window.row_off, window.col_off, path.name)
+            for place, piece in _windows(grid, window):
+                _LOG.debug("window at row %d, column %d of %s", place.row_off, place.col_off, path.name)
                 seen, whose = photograph(plan, piece, flight)
-                picture.write(np.moveaxis(seen, 2, 0), window=window)
+                picture.write(np.moveaxis(seen, 2, 0), window=place)
                 if identities is not None:
-                    identities.write(whose, 1, window=window)
+                    identities.write(whose, 1, window=place)
         _copy_to_cog(plain, path)
 
 
-def _windows(grid: PixelGrid) -> Iterator[tuple[Window, PixelGrid]]:
+def _windows(grid: PixelGrid, side: int) -> Iterator[tuple[Window, PixelGrid]]:
     """Windows of whole blocks that cover a grid, row by row."""
-    for row in range(0, grid.height, _WINDOW):
-        for column in range(0, grid.width, _WINDOW):
-            height, width = min(_WINDOW, grid.height - row), min(_WINDOW, grid.width - column)
+    for row in range(0, grid.height, side):
+        for column in range(0, grid.width, side):
+            height, width = min(side, grid.height - row), min(side, grid.width - column)
             piece = replace(grid, west=grid.west + column, north=grid.north - row, width=width, height=height)
             yield Window(column, row, width, height), piece
 
