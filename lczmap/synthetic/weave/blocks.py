@@ -82,7 +82,7 @@ def surface(ground: Parcels, material: ArrayLike, layer: Layer) -> Quads:
     return quads(ground.corners, material=material, tone=ticket(ground.keys, "tone"), keys=ground.keys, layer=layer)
 
 
-def streets(quarters: Quarters, material: Material = Material.ASPHALT) -> Quads:
+def streets(quarters: Quarters, material: ArrayLike = Material.ASPHALT) -> Quads:
     """The ground of quarters, seen wherever nothing covers it."""
     return quads(
         quarters.corners, material=material, tone=ticket(quarters.keys, "tone"), keys=quarters.keys, layer=Layer.QUARTER
