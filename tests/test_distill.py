@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import save
 
 from lczmap.models.resnet11_fast import pushed_down_logits
 from lczmap.train.augment import COARSE, SYMMETRIES, regrained, symmetry
@@ -37,6 +38,7 @@ from lczmap.train.patches import (
     resized,
     split_of,
 )
+from lczmap.train.ship import float16_tensors
 from lczmap.train.teacher import Teacher, read_teacher
 from lczmap.words.errors import WeightsError
 from tests.keras import write_keras
@@ -297,6 +299,19 @@ def test_a_run_starts_from_the_average_of_another(tmp_path: Path) -> None:
     assert other.step == 0
     assert torch.equal(other.network.stem.weight, state.average.stem.weight)
     assert torch.equal(other.average.stem.weight, state.average.stem.weight)
+
+
+def test_a_run_starts_from_shipped_weights_and_from_no_others(tmp_path: Path) -> None:
+    state = fresh_state(Recipe(seed=3))
+    (tmp_path / "a.safetensors").write_bytes(save(float16_tensors(state.average)))
+    other = fresh_state(Recipe(seed=4))
+    load_weights(other, tmp_path / "a.safetensors")
+    np.testing.assert_allclose(
+        other.network.stem.weight.detach().numpy(), state.network.stem.weight.detach().numpy(), atol=1e-3
+    )
+    (tmp_path / "b.safetensors").write_bytes(save({"stem": np.zeros(3, dtype=np.float16)}))
+    with pytest.raises(WeightsError, match="are missing"):
+        load_weights(other, tmp_path / "b.safetensors")
 
 
 def test_the_end_of_a_schedule_is_nearer_to_real_windows() -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
@@ -32,6 +33,7 @@ from lczmap.train.optimizer import MuonAdam
 from lczmap.train.patches import Patches, canvas_of, in_split, read_patches, surface_of
 from lczmap.train.simulated import read_simulated
 from lczmap.train.teacher import read_teacher
+from lczmap.words.errors import WeightsError
 
 logger = logging.getLogger(__name__)
 
@@ -165,10 +167,21 @@ def load_checkpoint(state: State, path: Path) -> None:
 
 
 def load_weights(state: State, path: Path) -> None:
-    """Start network and average from the averaged weights of a checkpoint; step and optimiser stay fresh."""
-    content = torch.load(path, weights_only=True, map_location=next(state.network.parameters()).device)
-    state.network.load_state_dict(content["average"])
-    state.average.load_state_dict(content["average"])
+    """Start network and average from the averaged weights of a checkpoint, or from shipped ones (`.safetensors`).
+
+    Step and optimiser stay fresh.
+    """
+    device = next(state.network.parameters()).device
+    if path.suffix == ".safetensors":
+        tensors = load_file(path, device=str(device))
+    else:
+        tensors = torch.load(path, weights_only=True, map_location=device)["average"]
+    for network in (state.network, state.average):
+        # shipped weights hold more than the network: the out-of-domain score's tensors
+        missing, _ = network.load_state_dict(tensors, strict=False)
+        lacking = [name for name in missing if not name.endswith("num_batches_tracked")]
+        if lacking:
+            raise WeightsError(f"{path} holds no weights of the 3D ResNet11: {lacking[:4]} are missing.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +195,7 @@ class Inputs:
     simulated: Sequence[Path] = ()
     """Folders of simulated patches."""
     init: Path | None = None
-    """Checkpoint whose averaged weights a new run starts from."""
+    """Checkpoint whose averaged weights a new run starts from, or shipped weights."""
 
 
 def distil(recipe: Recipe, inputs: Inputs, out: Path) -> State:
@@ -266,7 +279,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--teacher", type=Path, required=True, help="So2Sat GUL ResNet20-v2, Keras HDF5")
     parser.add_argument("--out", type=Path, default=Path(".train"), help="where checkpoints and labels lie")
     parser.add_argument("--simulated", type=Path, nargs="*", default=[], help="folders of simulated patches")
-    parser.add_argument("--init", type=Path, help="checkpoint whose averaged weights a new run starts from")
+    parser.add_argument("--init", type=Path, help="checkpoint or .safetensors whose weights a new run starts from")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--minutes", type=float, default=Recipe.minutes)
