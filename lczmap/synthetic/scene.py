@@ -7,7 +7,7 @@ they overlap, whatever their size.
 import numpy as np
 from numpy.typing import NDArray
 
-from lczmap.synthetic.bend import BEND_REACH, bent, bent_quads
+from lczmap.synthetic.bend import BEND_REACH, bent, bent_quads, moved
 from lczmap.synthetic.chance import ticket
 from lczmap.synthetic.materials import Material
 from lczmap.synthetic.paint import Ground, blank_ground, paint_discs, paint_flat, paint_roofs
@@ -141,6 +141,7 @@ def _bridges(plan: TownPlan, quarters: Quarters) -> Quads:
     road = np.repeat(np.arange(len(counts)), counts)
     index = np.arange(len(road)) - np.repeat(np.cumsum(counts) - counts, counts)
     middle = low[road] + along[road] * ((index + 0.5) / counts[road])[:, None]
+    middle = moved(middle, plan.key)
     depth, kind = water_at(plan, middle[:, 0], middle[:, 1])
     spans = (depth > -_BANK - _SPAN) & (kind != Material.SEA)
     road, middle = road[spans], middle[spans]

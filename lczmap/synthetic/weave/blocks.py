@@ -79,7 +79,9 @@ def shrunk(ground: Parcels, metres: ArrayLike) -> Parcels:
 
 def surface(ground: Parcels, material: ArrayLike, layer: Layer) -> Quads:
     """Parcels as ground of a material (one, or `(n,)`), each in a shade of its own."""
-    return quads(ground.corners, material=material, tone=ticket(ground.keys, "tone"), keys=ground.keys, layer=layer)
+    # a key of its own: what is built on the parcel may bear the parcel's
+    keys = fresh(ground.keys, 300 + layer)
+    return quads(ground.corners, material=material, tone=ticket(keys, "tone"), keys=keys, layer=layer)
 
 
 def streets(quarters: Quarters, material: ArrayLike = Material.ASPHALT) -> Quads:

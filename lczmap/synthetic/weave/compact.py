@@ -260,7 +260,7 @@ def _old_lanes(quarters: Quarters, region: Region) -> Shapes:
     barn_roofs, _ = wall_to_wall(barns, region, eaves=floors(barns.keys, 2.0, 6.0), share=region.tilted)
     open_yards = yards.where(lot >= 0.5)
     paved = ticket(open_yards.keys, "paved") < 0.35
-    moving, dashes = driving(quarters)
+    moving, dashes = driving(quarters, lanes=1)
     yard = np.where(
         paved, drawn(open_yards.keys, "court", _COURTS), drawn(open_yards.keys, "yard", region.yards)
     ).astype(np.uint8)
@@ -301,7 +301,7 @@ def _rows(quarters: Quarters, region: Region) -> Shapes:
     own = drawn(houses.keys, "roof", region.house_roofs)
     material = np.where(ticket(houses.keys, "own") < 0.25, own, same)
     rise = np.where(ticket(houses.keys, "flat") < 0.2, 0.0, 2.4)
-    moving, dashes = driving(quarters)
+    moving, dashes = driving(quarters, lanes=1)
     return shapes(
         ground=[
             streets(quarters),
@@ -330,7 +330,7 @@ def _jumble(quarters: Quarters, region: Region) -> Shapes:
     sheet = piece(lean_to, (0.0, between(lean_to.keys, "long", 0.35, 0.8)), (0.55, 1.0), number=4)
     under = eaves[ticket(bodies.keys, "lean-to") < 0.3]
     sheets = roofs(sheet, drawn(sheet.keys, "sheet", region.shack_roofs), under + 2.4)
-    moving, dashes = driving(quarters)
+    moving, dashes = driving(quarters, lanes=1)
     return shapes(
         ground=[
             streets(quarters),
@@ -355,7 +355,7 @@ def _courtyards(quarters: Quarters, region: Region) -> Shapes:
     eaves = np.rint(between(houses.keys[walls.parent], "storeys", 0.9, 2.6) + between(walls.keys, "step", -0.5, 0.5))
     eaves = np.maximum(eaves, 1.0) * 3.4 + between(walls.keys, "parapet", 0.2, 0.9)
     same = drawn(houses.keys[walls.parent], "roof", region.house_roofs)
-    moving, dashes = driving(quarters)
+    moving, dashes = driving(quarters, lanes=1)
     yards = drawn(court.keys, "yard", region.yards)
     return shapes(
         ground=[

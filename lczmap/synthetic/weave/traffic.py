@@ -35,19 +35,29 @@ def parked(blocks: Parcels, *, outward: float, share: float) -> Quads:
     return _cars(middle[taken], along[taken], keys[taken])
 
 
-def driving(quarters: Quarters) -> tuple[Quads, Quads]:
-    """Cars on the main roads around quarters and the dashes between their lanes, each on the quarter's own half."""
+def driving(quarters: Quarters, *, lanes: int = 2) -> tuple[Quads, Quads]:
+    """Cars on the main roads around quarters and the dashes between their lanes, on the quarter's own half.
+
+    Args:
+        quarters: between the roads.
+        lanes: of the half, 1 or 2.
+    """
     keys = fresh(quarters.keys, 70)
     moving = []
-    for lane in (0, 1):
+    for lane in range(lanes):
         own = fresh(keys, lane)
         middle, along, car = _along_edges(quarters.corners, own, spacing=14.0, outward=-_LANE * (lane + 0.5))
         on = ticket(car, "driving") < 0.2
         moving.append((middle[on], along[on], car[on]))
     cars = _cars(*(np.concatenate(column) for column in zip(*moving, strict=True)))
-    middle, along, dash = _along_edges(quarters.corners, fresh(keys, 2), spacing=9.0, outward=-_LANE)
+    middle, along, dash = _along_edges(quarters.corners, fresh(keys, 2), spacing=11.0, outward=-_LANE)
+    middle, along, dash = (
+        middle[: (lanes - 1) * len(dash)],
+        along[: (lanes - 1) * len(dash)],
+        dash[: (lanes - 1) * len(dash)],
+    )
     dashes = quads(
-        rectangles(middle, along, 3.0, 0.7),
+        rectangles(middle, along, 3.0, 0.55),
         material=Material.MARKING,
         tone=ticket(dash, "tone"),
         keys=dash,
