@@ -3,12 +3,13 @@
 Data and one constructor, `camera_of`; `rgb` takes the picture.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lczmap.synthetic.materials import CROWNS, Material
+from lczmap.synthetic.noise import generator
 from lczmap.synthetic.palette import EARTHS, PAINT, Colour
 from lczmap.synthetic.reflectance import SHADES, Season, reflectances
 from lczmap.synthetic.region import RegionName, region_of
@@ -23,12 +24,14 @@ _LUMINANCE = (0.3, 0.59, 0.11)
 class Look:
     """What differs between one flight and another."""
 
-    exposure: float = 2.7
+    exposure: float = 2.6
     """Factor on reflectance before the tone curve."""
     contrast: float = 0.85
     """Bend of the tone curve, 0 for a plain square root."""
     saturation: float = 1.0
     """1 leaves colours as they are."""
+    balance: Colour = (1.0, 1.0, 0.94)
+    """Factors on all light: the film's white."""
     haze: Colour = (0.004, 0.006, 0.008)
     """Light of the air below the camera, as reflectance."""
     blur: float = 0.58
@@ -42,13 +45,30 @@ class Look:
 
 
 LOOKS: dict[RegionName, Look] = {
-    "european": Look(),
-    "dense_asian": Look(haze=(0.009, 0.011, 0.014), contrast=0.7, earth=(1.02, 0.98, 0.9)),
-    "north_american": Look(exposure=3.0),
-    "informal": Look(earth=(1.15, 0.9, 0.72), contrast=1.0),
-    "desert": Look(exposure=2.4, earth=(1.05, 1.0, 0.92), haze=(0.008, 0.009, 0.009)),
+    "european": Look(exposure=2.7, saturation=1.08),
+    "dense_asian": Look(
+        exposure=2.4, contrast=0.75, saturation=1.2, balance=(1.0, 0.99, 0.93), haze=(0.007, 0.009, 0.010)
+    ),
+    "north_american": Look(exposure=2.6, saturation=1.1),
+    "informal": Look(exposure=2.1, contrast=1.0, earth=(1.12, 0.92, 0.76)),
+    "desert": Look(exposure=2.1, haze=(0.007, 0.008, 0.008), earth=(1.03, 1.0, 0.94)),
 }
 """By region."""
+
+
+def varied(look: Look, seed: int) -> Look:
+    """Another flight with the same kind of camera: a little lighter, warmer, hazier or duller."""
+    rng = generator(seed, "look")
+    exposure, contrast, saturation, haze = np.exp(rng.normal(0.0, (0.08, 0.12, 0.07, 0.25)))
+    red, blue = np.exp(rng.normal(0.0, 0.025, 2))
+    return replace(
+        look,
+        exposure=look.exposure * float(exposure),
+        contrast=look.contrast * float(contrast),
+        saturation=look.saturation * float(saturation),
+        balance=(look.balance[0] * float(red), look.balance[1], look.balance[2] * float(blue)),
+        haze=(look.haze[0] * float(haze), look.haze[1] * float(haze), look.haze[2] * float(haze)),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,13 +96,13 @@ _RELIEF: dict[Material, tuple[float, float, float, float, float]] = {
     Material.PAVING: (0.05, 0.07, 0.05, 0.03, 0.0),
     Material.TILE_ROOF: (0.07, 0.04, 0.0, 0.05, 0.008),
     Material.DARK_ROOF: (0.08, 0.05, 0.0, 0.05, 0.015),
-    Material.GREY_ROOF: (0.07, 0.08, 0.0, 0.05, 0.045),
-    Material.GRAVEL_ROOF: (0.08, 0.08, 0.0, 0.02, 0.035),
+    Material.GREY_ROOF: (0.06, 0.07, 0.0, 0.04, 0.022),
+    Material.GRAVEL_ROOF: (0.06, 0.07, 0.0, 0.02, 0.018),
     Material.METAL_ROOF: (0.03, 0.04, 0.0, 0.08, 0.008),
     Material.BLUE_ROOF: (0.03, 0.04, 0.0, 0.08, 0.008),
     Material.RUST_ROOF: (0.06, 0.06, 0.0, 0.16, 0.01),
-    Material.WHITE_ROOF: (0.03, 0.05, 0.0, 0.02, 0.030),
-    Material.EARTH_ROOF: (0.06, 0.08, 0.0, 0.02, 0.03),
+    Material.WHITE_ROOF: (0.03, 0.06, 0.0, 0.02, 0.018),
+    Material.EARTH_ROOF: (0.06, 0.08, 0.0, 0.03, 0.02),
     Material.GRASS: (0.07, 0.08, 0.09, 0.03, 0.0),
     Material.DRY_GRASS: (0.10, 0.12, 0.12, 0.02, 0.0),
     Material.BROADLEAF: (0.14, 0.06, 0.04, 0.0, 0.0),
@@ -138,7 +158,9 @@ def camera_of(
     """
     chosen = look or LOOKS[region]
     season = Season(day=day, latitude=region_of(region).latitude if latitude is None else latitude)
-    colours = reflectances(season, stock=stock or 0, variety=0.0 if stock is None else 1.0)[list(RGB_BANDS)]
+    colours = reflectances(season, stock=stock or 0, variety=0.0 if stock is None else 1.0, warmth=(1.0, 1.0, 1.0))[
+        list(RGB_BANDS)
+    ]
     count = len(Material)
     relief = np.array([_RELIEF.get(material, _PLAIN) for material in Material], dtype=np.float32)
     cell = np.array([_CELL.get(material, (2.6, 2.6)) for material in Material])

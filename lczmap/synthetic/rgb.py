@@ -26,6 +26,11 @@ _WEAR_TINT = (1.0, 0.55, 0.45)
 _SKYLIGHT = (0.13, 0.155, 0.195)
 """Light of the blue sky on open ground, as a share of all light, with the sun at 45 degrees."""
 
+_SHOULDER = 0.12
+"""How much of the brightest lights the film holds back: s - 0.12 s^3 of the square root s."""
+_BRIGHTEST = 1.8
+"""Light beyond this is all the same to it."""
+
 
 def rgb_of(ground: Ground, sun: Sun, camera: Camera) -> NDArray[np.uint8]:
     """What the camera sees.
@@ -115,6 +120,7 @@ def _developed(ground: Ground, light: Light, camera: Camera) -> NDArray[np.uint8
         seen *= bright + wear * np.float32(_WEAR_TINT[band])
         seen *= camera.colours[band][shade_of]
         seen += np.float32(camera.look.haze[band])
+        seen *= np.float32(camera.look.balance[band] * camera.look.exposure)
         picture[..., band] = _exposed(_blurred(seen, camera.look.blur), noise, camera.look)
     return picture
 
@@ -154,11 +160,13 @@ def _blurred(plane: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
 
 
 def _exposed(plane: NDArray[np.float32], noise: NDArray[np.float32], look: Look) -> NDArray[np.uint8]:
-    """Tone curve, noise and eight bits: a square root, steeper in the middle."""
-    plane *= np.float32(look.exposure)
+    """Tone curve, noise and eight bits: a square root with a shoulder, steeper in the middle."""
+    np.minimum(plane, np.float32(_BRIGHTEST), out=plane)
+    shoulder = plane * np.float32(-_SHOULDER)
+    shoulder += 1.0
     np.sqrt(plane, out=plane)
-    np.minimum(plane, 1.2, out=plane)
-    # s + c * s * (1 - s) * (s - 0.45): darker darks, a soft shoulder
+    plane *= shoulder
+    # s + c * s * (1 - s) * (s - 0.45): darker darks, brighter lights
     bend = 1.0 - plane
     bend *= plane - np.float32(0.45)
     bend *= np.float32(look.contrast)

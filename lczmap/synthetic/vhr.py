@@ -21,7 +21,7 @@ from rasterio.enums import Resampling
 from rasterio.shutil import copy
 from rasterio.windows import Window
 
-from lczmap.synthetic.camera import Camera, camera_of
+from lczmap.synthetic.camera import LOOKS, Camera, camera_of, varied
 from lczmap.synthetic.paint import Ground
 from lczmap.synthetic.rgb import rgb_of
 from lczmap.synthetic.scene import ground_of
@@ -64,7 +64,8 @@ def flight_over(plan: TownPlan, taken: datetime, sun: Sun, *, latitude: float | 
         latitude: of the place, for the seasons; the region's where None.
     """
     day = taken.timetuple().tm_yday
-    return Flight(taken=taken, sun=sun, camera=camera_of(plan.region.name, day=day, latitude=latitude))
+    look = varied(LOOKS[plan.region.name], plan.seed)
+    return Flight(taken=taken, sun=sun, camera=camera_of(plan.region.name, day=day, latitude=latitude, look=look))
 
 
 def photograph(plan: TownPlan, grid: PixelGrid, flight: Flight) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
