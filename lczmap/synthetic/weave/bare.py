@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lczmap.synthetic.chance import between, child_keys, pick, ticket
+from lczmap.synthetic.chance import Keys, between, child_keys, pick, ticket
 from lczmap.synthetic.materials import Material
 from lczmap.synthetic.quads import (
     Parcels,
@@ -163,7 +163,30 @@ def _rock(quarters: Quarters, region: Region) -> Shapes:
             slabs,
             stains(land.land, district, grown_over, metres=38.0, grain=4.0),
         ],
+        roofs=[_ledges(land.land, district)],
         crowns=[planted(tufts, _TUFTS)],
+    )
+
+
+def _ledges(land: Parcels, district: Keys) -> Quads:
+    """Low steps along the strike of the rock, where it breaks."""
+    places = places_in(land.corners, district, spacing=10.0, purpose="ledges")
+    broken = drift(places.where, district[places.parent], metres=90.0, purpose="ledges") > 0.1
+    places = places.chosen(broken & (ticket(places.keys, "ledge") < 0.5))
+    own, keys = district[places.parent], places.keys
+    turn = ticket(own, "strike") * np.pi + between(keys, "turn", -0.3, 0.3)
+    return quads(
+        rectangles(
+            places.where,
+            np.stack([np.cos(turn), np.sin(turn)], axis=1),
+            between(keys, "long", 6.0, 22.0),
+            between(keys, "deep", 1.6, 5.0),
+        ),
+        material=Material.ROCK,
+        tone=ticket(keys, "tone"),
+        keys=keys,
+        height=between(keys, "height", 0.1, 0.9),
+        rise=-0.4,
     )
 
 

@@ -48,12 +48,12 @@ def halls(quarters: Quarters, region: Region) -> Shapes:
     """LCZ 8: each block a plot in a ring of green, with its parking, its hall and its yard across the depth."""
     blocks = blocks_of(quarters, _GRID)
     total = np.abs(area(quarters.corners))
-    rim = _rim(blocks, between(quarters.keys, "green", 0.10, 0.15) * total)
+    rim = _rim(blocks, between(quarters.keys, "green", 0.115, 0.16) * total)
     plots = shrunk(blocks, rim)
     plots = turned_parcels(plots, 2 * (ticket(plots.keys, "front") < 0.5))
     plots = Parcels(corners=_long(plots), keys=plots.keys, parent=plots.parent)
     share = (
-        between(quarters.keys, "built", 0.37, 0.45) * total / np.maximum(areas_by(plots, plots.parent, len(total)), 1.0)
+        between(quarters.keys, "built", 0.41, 0.48) * total / np.maximum(areas_by(plots, plots.parent, len(total)), 1.0)
     )
     length, depth = size(plots.corners)
     side = np.minimum(_SIDE / length, 0.2)
@@ -85,7 +85,7 @@ def halls(quarters: Quarters, region: Region) -> Shapes:
     )
 
 
-def works(hall: Parcels, region: Region, *, low: float, high: float) -> Quads:
+def works(hall: Parcels, region: Region, *, low: float, high: float, ragged: float = 0.14) -> Quads:
     """Halls as roofs: cut into buildings, flat with skylights and plant, or in bays under gables.
 
     Args:
@@ -93,11 +93,12 @@ def works(hall: Parcels, region: Region, *, low: float, high: float) -> Quads:
         region: what roofs are made of.
         low: lowest eaves, metres.
         high: highest eaves, metres.
+        ragged: how much less deep than others some buildings of a row are, share.
     """
     pieces = sliced(_lengthwise(hall), between(hall.keys, "wide", 45.0, 150.0), irregular=0.5, purpose="hall")
     # neighbours are not equally deep
     pieces = Parcels(
-        corners=part(pieces.corners, (0.0, 1.0), (0.0, between(pieces.keys, "deep", 0.86, 1.0))),
+        corners=part(pieces.corners, (0.0, 1.0), (0.0, between(pieces.keys, "deep", 1.0 - ragged, 1.0))),
         keys=pieces.keys,
         parent=pieces.parent,
     )

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from lczmap.synthetic.chance import between, pick, ticket
+from lczmap.synthetic.chance import between, child_keys, pick, ticket
 from lczmap.synthetic.materials import Material
 from lczmap.synthetic.quads import (
     Parcels,
@@ -26,13 +26,18 @@ from lczmap.synthetic.townplan import Quarters
 from lczmap.synthetic.weave.blocks import areas_by, drawn, fresh, piece, shrunk, streets, surface
 from lczmap.synthetic.weave.green import Planting, scattered
 from lczmap.synthetic.weave.halls import lorries, spots, works
+from lczmap.synthetic.weave.lanes import stains
 from lczmap.synthetic.weave.traffic import car_park, driving
 
 _WORKS, _TANKS, _PLANT, _STOCK, _WASTE = range(5)
-_SHARES = (0.40, 0.15, 0.09, 0.13, 0.23)
+_SHARES = (0.415, 0.15, 0.09, 0.115, 0.23)
 """Of the plots of a quarter, by what they are for."""
-_TANK_COVER = 0.3
-_PLANT_COVER = 0.22
+_ROADSIDE = 0.55
+"""Share of the sides of plots along a road."""
+_TANK_PATTERN = 0.34
+"""Share of a plot under its tanks if no place stood empty."""
+_TANK_COVER = 0.2
+_PLANT_COVER = 0.17
 _FLOORS: tuple[Mix, ...] = (
     ((Material.CONCRETE, 3), (Material.ASPHALT, 4)),
     ((Material.GRAVEL, 3), (Material.GRASS, 2), (Material.YARD, 2)),
@@ -41,13 +46,14 @@ _FLOORS: tuple[Mix, ...] = (
     ((Material.DRY_GRASS, 3), (Material.SCRUB, 3), (Material.SOIL, 2)),
 )
 _BUSHES = Planting(radius=(0.8, 3.4), height=(1.0, 7.0), kinds=((Material.BUSH, 3), (Material.BROADLEAF, 2)))
+_WEEDS: Mix = ((Material.DRY_GRASS, 0.2), (Material.SCRUB, 0.2), (Material.GRAVEL, 0.1), (Material.YARD, 0.15))
 _TANK_ROOFS: Mix = (
     (Material.WHITE_ROOF, 4),
     (Material.METAL_ROOF, 3),
     (Material.GREY_ROOF, 2),
     (Material.RUST_ROOF, 1),
 )
-_HEAPS: Mix = ((Material.SOIL, 4), (Material.SAND, 2), (Material.GRAVEL, 3))
+_HEAPS: Mix = ((Material.YARD, 3), (Material.SAND, 2), (Material.GRAVEL, 3), (Material.SOIL, 3))
 
 
 def industry(quarters: Quarters, region: Region) -> Shapes:
@@ -55,35 +61,55 @@ def industry(quarters: Quarters, region: Region) -> Shapes:
     inner, _ = inset(quarters.corners, 7.0)
     land, sidings = _sidings(parcels_of(inner, quarters.keys))
     cut = split_down(land, 130.0, irregular=0.9, purpose="plot")
-    plots = shrunk(Parcels(corners=cut.corners, keys=cut.keys, parent=cut.parent), 4.0)
+    # a road on some sides of a plot, a fence on the others
+    sides = ticket(child_keys(cut.keys[:, None], np.arange(4)), "road")
+    plots = shrunk(cut, np.where(sides < _ROADSIDE, 5.0, 0.8))
     kind = shared_out(plots, plots.parent, _SHARES)
     total = np.abs(area(quarters.corners))
     of_works = plots.where(kind == _WORKS)
-    hall = _halls(of_works, between(quarters.keys, "built", 0.195, 0.225) * total)
+    hall = _halls(of_works, between(quarters.keys, "built", 0.24, 0.28) * total - _elsewhere(plots, kind, len(total)))
     yard = piece(of_works, (0.05, 0.95), (0.82, 0.97), number=50)
     tanks, plant, stock, waste = (plots.where(kind == k) for k in (_TANKS, _PLANT, _STOCK, _WASTE))
     floor = np.choose(kind, [drawn(plots.keys, "floor", mix) for mix in _FLOORS])
+    floor_of = drawn(quarters.keys, "ways", ((Material.ASPHALT, 3), (Material.CONCRETE, 1)))
     cars, dashes = driving(quarters)
+    made = kind != _WASTE
     return shapes(
         ground=[
             streets(quarters),
             dashes,
-            surface(plots, floor, Layer.LOT),
+            surface(Parcels(corners=inner, keys=fresh(quarters.keys, 60), parent=land.parent), floor_of, Layer.BLOCK),
+            surface(waste, drawn(waste.keys, "floor", _FLOORS[_WASTE]), Layer.LOT),
+            stains(waste, quarters.district[waste.parent], _WEEDS, metres=26.0, grain=4.0),
+            surface(plots.where(made), floor[made], Layer.LOT),
             surface(sidings, Material.GRAVEL, Layer.LOT),
             _tracks(sidings),
             _bunds(tanks),
         ],
         details=[cars, lorries(yard), car_park(yard, share=0.2)],
-        roofs=[works(hall, region, low=7.0, high=15.0), _racks(plant, stock), _vessels(plant), _wagons(sidings)],
+        roofs=[
+            works(hall, region, low=7.0, high=15.0, ragged=0.5),
+            _racks(plant, stock),
+            _vessels(plant, 0.6),
+            _vessels(of_works, 0.05),
+            _heaps(stock),
+            _wagons(sidings),
+        ],
         crowns=[
             _tanks(tanks),
             _silos(of_works),
             _chimneys(of_works, plant),
-            _heaps(stock),
             scattered(waste, _BUSHES, per_hectare=40.0 + 120.0 * region.green, purpose="waste"),
             scattered(tanks, _BUSHES, per_hectare=6.0 * region.green, purpose="tanks"),
         ],
     )
+
+
+def _elsewhere(plots: Parcels, kind: NDArray[np.int64], groups: int) -> NDArray[np.float64]:
+    """Square metres under tanks and plant in each quarter, about."""
+    square = np.abs(area(plots.corners))
+    cover = np.select([kind == _TANKS, kind == _PLANT], [_TANK_COVER, _PLANT_COVER], 0.0)
+    return np.asarray(np.bincount(plots.parent, weights=cover * square, minlength=groups), dtype=np.float64)
 
 
 def shared_out(ground: Parcels, group: NDArray[np.int64], shares: tuple[float, ...]) -> NDArray[np.int64]:
@@ -152,7 +178,8 @@ def _wagons(sidings: Parcels) -> Quads:
 
 def _halls(plots: Parcels, wished: NDArray[np.float64]) -> Parcels:
     """Where halls stand on plots of works, so that a quarter's cover the wished square metres."""
-    share = np.clip(wished / np.maximum(areas_by(plots, plots.parent, len(wished)), 1.0), 0.1, 0.74)[plots.parent]
+    # rows of halls are ragged: about a sixth of their ground stays free
+    share = np.clip(1.2 * wished / np.maximum(areas_by(plots, plots.parent, len(wished)), 1.0), 0.1, 0.82)[plots.parent]
     wide = np.clip(share * between(plots.keys, "wide", 1.15, 1.5), 0.3, 0.94)
     deep = np.clip(share / wide, 0.1, 0.94)
     u, v = (1.0 - wide) * between(plots.keys, "u", 0.2, 0.8), (1.0 - deep) * between(plots.keys, "v", 0.1, 0.5)
@@ -160,13 +187,18 @@ def _halls(plots: Parcels, wished: NDArray[np.float64]) -> Parcels:
 
 
 def _tanks(plots: Parcels) -> Discs:
-    """Tanks of one size in rows on each plot."""
-    radius = between(plots.keys, "tank", 5.0, 15.0)
-    pitch = radius * np.sqrt(np.pi / _TANK_COVER)
+    """Tanks in rows, of one or two sizes a plot, a place empty here and there."""
+    radius = between(plots.keys, "tank", 5.0, 16.0)
+    pitch = radius * np.sqrt(np.pi / _TANK_PATTERN)
     where, parent, keys = spots(plots, along=pitch, across=pitch)
+    here = ticket(keys, "here") < 0.86
+    where, parent, keys = where[here], parent[here], keys[here]
+    lesser = (ticket(keys, "lesser") < 0.3) & (ticket(plots.keys, "mixed") < 0.6)[parent]
+    aside = (radius * 0.2)[parent]
+    where = where + np.stack([between(keys, "east", -aside, aside), between(keys, "north", -aside, aside)], axis=1)
     return discs(
         where,
-        radius=(radius * 0.95)[parent],
+        radius=(radius[parent] * np.where(lesser, 0.62, 0.97)),
         material=drawn(plots.keys, "tank roof", _TANK_ROOFS)[parent],
         height=between(plots.keys, "tank height", 8.0, 16.0)[parent],
         tone=ticket(keys, "tone"),
@@ -224,22 +256,31 @@ def _chimneys(works_: Parcels, plant: Parcels) -> Discs:
     )
 
 
-def _heaps(stock: Parcels) -> Discs:
-    """Heaps of ore, sand and rubble."""
-    pitch = between(stock.keys, "heap", 15.0, 30.0)
-    where, parent, keys = spots(stock, along=pitch, across=pitch)
-    where = where + np.stack([between(keys, "east", -3.0, 3.0), between(keys, "north", -3.0, 3.0)], axis=1)
-    radius = pitch[parent] * between(keys, "radius", 0.25, 0.55)
-    height = 0.35 * radius
-    return discs(
-        where,
-        radius=radius,
-        material=drawn(stock.keys, "heap of", _HEAPS)[parent],
-        height=height,
-        dome=0.95 * height,
-        tone=ticket(stock.keys, "heap tone")[parent],
-        keys=keys,
+def _heaps(stock: Parcels) -> Quads:
+    """Long heaps of ore, sand and rubble side by side, each stretch of one thing."""
+    beds = sliced(_lengthwise(stock), between(stock.keys, "bed", 24.0, 60.0), irregular=0.4, purpose="bed")
+    rows = sliced(
+        Parcels(corners=turned(beds.corners, 1), keys=child_keys(beds.keys, 1), parent=beds.parent),
+        between(beds.keys, "row", 9.0, 22.0),
+        irregular=0.4,
     )
+    rows = rows.where(ticket(rows.keys, "heap") < 0.72)
+    gap = between(rows.keys, "gap", 0.03, 0.12)
+    corners = turned(part(rows.corners, (gap, 1.0 - gap), (between(rows.keys, "from", 0.03, 0.3), 0.97)), 1)
+    _, depth = size(corners)
+    of = drawn(beds.keys, "heap of", _HEAPS)[rows.parent]
+    return quads(
+        corners,
+        material=of,
+        tone=ticket(beds.keys, "heap tone")[rows.parent],
+        keys=rows.keys,
+        height=0.1,
+        rise=-np.minimum(0.3 * depth, 6.0),
+    )
+
+
+def _lengthwise(ground: Parcels) -> Parcels:
+    return Parcels(corners=long_first(ground.corners), keys=ground.keys, parent=ground.parent)
 
 
 def _racks(plant: Parcels, stock: Parcels) -> Quads:
@@ -265,10 +306,10 @@ def _racks(plant: Parcels, stock: Parcels) -> Quads:
     return join_quads(made)
 
 
-def _vessels(plant: Parcels) -> Quads:
+def _vessels(plant: Parcels, share: float) -> Quads:
     """Small buildings, coolers and vessels among the pipes."""
     where, parent, keys = spots(plant, along=13.0, across=13.0)
-    here = ticket(keys, "here") < 0.6
+    here = ticket(keys, "here") < share
     where, parent, keys = where[here], parent[here], keys[here]
     where = where + np.stack([between(keys, "east", -2.5, 2.5), between(keys, "north", -2.5, 2.5)], axis=1)
     return quads(

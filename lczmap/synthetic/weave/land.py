@@ -63,7 +63,12 @@ def fields(quarters: Quarters, region: Region) -> Shapes:
         crowns=[
             land.trees,
             rows_along(farms, HEDGE, spacing=3.4, outward=0.8, share=np.where(hedged, 0.6, 0.0)),
-            scattered(farms, _FIELD_TREES, per_hectare=0.2 + 0.8 * region.green, purpose="lone"),
+            scattered(
+                farms,
+                _FIELD_TREES,
+                per_hectare=0.1 + (0.2 if region.name == "north_american" else 0.7 * region.green),
+                purpose="lone",
+            ),
             _pivots(land.land.where(circled), region),
             _palms(farms, region),
         ],
