@@ -62,10 +62,11 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> "SimulatedCity":
-    """The simulated city of `lczmap demo`, its scenes written once for all tests; read it, never write to it."""
-    from lczmap.synthetic.city import simulate  # noqa: PLC0415 - most tests do without
+    """The scenes of `lczmap demo`'s simulated city, written once for all tests; read them, never write to them."""
+    from lczmap.synthetic.city import Extras, simulate  # noqa: PLC0415 - most tests do without
+    from lczmap.synthetic.design import lattice_bay  # noqa: PLC0415
 
-    return simulate(tmp_path_factory.mktemp("demo"), seed=0)
+    return simulate(tmp_path_factory.mktemp("demo"), lattice_bay(), Extras(vhr=False))
 
 
 def guarded(connect: Callable[[socket.socket, object], int | None]) -> Callable[[socket.socket, object], int | None]:

@@ -17,16 +17,18 @@ from lczmap.words.spec import RunSpec
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("lczmap-out"), show_default=True, help="Folder.")
 @click.option("--posting", type=click.Choice([str(posting) for posting in POSTINGS]), default="320", show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Which simulated city.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which simulated city.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 or auto.")
 @click.option("--json", "as_json", is_flag=True, help="Events and summary as JSON, one a line.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def demo(*, out: Path, posting: str, seed: int, device: str, as_json: bool, quiet: bool) -> int:  # noqa: PLR0913
     """Map a simulated city, offline: the same pipeline, nothing to configure."""
     from lczmap.synthetic.city import simulate  # noqa: PLC0415 - brings scipy and rasterio
+    from lczmap.synthetic.design import lattice_bay  # noqa: PLC0415
 
     voice = Voice(as_json=as_json, quiet=quiet)
-    simulated = simulate(out / ".lczmap" / "demo", seed=seed)
+    voice.say("Simulating a city, once: a minute or two for its scenes and its picture at 1 m ...")
+    simulated = simulate(out / ".lczmap" / "demo", lattice_bay(seed))
     voice.say(f"Simulated scenes of {simulated.name} (seed {seed}): {simulated.catalogue}")
     place = area_place(
         simulated.box.polygon,

@@ -1,10 +1,12 @@
 """One overpass as the ground segment lists it: cut to MGRS tiles and swath, processed, described.
 
-A look over the whole region comes in; scenes ready for `stac.write_scene` go out.
+An exposure of the whole region comes in; scenes ready for `stac.write_scene` go out, their bands cut as they are read.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import TypeVar
 
 import numpy as np
 import shapely
@@ -12,15 +14,24 @@ from numpy.typing import NDArray
 from shapely.geometry import Polygon, box
 from shapely.geometry.base import BaseGeometry
 
-from lczmap.synthetic.render import Look, rounded
-from lczmap.synthetic.sky import Sun, cloud_percent
+from lczmap.synthetic.classification import cloud_percent
+from lczmap.synthetic.exposures import Exposure, Overpass
+from lczmap.synthetic.sky import Sun
 from lczmap.synthetic.stac import SceneMetadata
+from lczmap.words.bands import REFLECTANCE_SCALE
 from lczmap.words.grid import PixelGrid
 
 _SWATH_SHARE = 0.76
 """Where a swath ends at the region's lower edge, as a share of its width."""
 _SWATH_LEAN = 0.23
 """Metres east per metre north: the orbit's tilt."""
+_SQUARE = 100_000
+_SIDE = 109_800
+"""Side of a Sentinel-2 tile: they overlap by about 10 km."""
+_COARSEST = 60
+_COLUMN_LETTERS = ("ABCDEFGH", "JKLMNPQR", "STUVWXYZ")
+_ROW_LETTERS = "ABCDEFGHJKLMNPQRSTUV"
+_BAND_LETTERS = "CDEFGHJKLMNPQRSTUVWX"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,32 +40,8 @@ class Granule:
 
     mgrs: str
     """Name of the tile."""
-    west: int
-    """Easting of its left edge, metres, a multiple of 20."""
-    east: int
-    """Easting of its right edge, metres."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Overpass:
-    """One acquisition and how it was processed."""
-
-    taken: datetime
-    """Sensing time, UTC."""
-    platform: str
-    """`S2A` or `S2B`."""
-    cover: float
-    """Share of clouds, 0..1."""
-    baseline: str = "05.09"
-    """Processing baseline."""
-    harmonised: bool = True
-    """`earthsearch:boa_offset_applied`, stated truly: False leaves +1000 DN in the pixels from 04.00 on."""
-    mgrs: tuple[str, ...]
-    """MGRS tiles that were delivered."""
-    swath_edge: bool = False
-    """Whether the swath ends in the east of the region."""
-    superseded: bool = False
-    """Whether an older processing of the first tile is still listed."""
+    bounds: tuple[int, int, int, int]
+    """Left, bottom, right, top in metres, on multiples of 20."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,15 +50,40 @@ class Delivery:
 
     scene: SceneMetadata
     """What its item says."""
-    reflectance: dict[str, NDArray[np.float32]]
-    """By ESA name (rows, columns) at the band's own resolution, NaN for no data."""
+    reflectance: Mapping[str, NDArray[np.float32]]
+    """By ESA name (rows, columns) at the band's own resolution, NaN for no data; read from disk when asked for."""
     scl: NDArray[np.uint8]
     """Scene classification (rows, columns) at 20 m, 0 for no data."""
 
 
+def granules_over(region: PixelGrid, *, latitude: float) -> tuple[Granule, ...]:
+    """The Sentinel-2 tiles that meet a region, from north to south and west to east.
+
+    Args:
+        region: in one zone.
+        latitude: of its middle, degrees, for the letter of the MGRS band.
+    """
+    left, bottom, right, top = region.bounds
+    zone = region.epsg % 100
+    band = _BAND_LETTERS[int(np.clip((latitude + 80.0) // 8.0, 0, len(_BAND_LETTERS) - 1))]
+    found = []
+    for row in range((top + _SQUARE) // _SQUARE, (bottom - _SIDE) // _SQUARE - 1, -1):
+        for column in range((left - _SIDE) // _SQUARE, (right + _SQUARE) // _SQUARE + 1):
+            # corners lie on the lattice of the 60 m bands
+            west = column * _SQUARE // _COARSEST * _COARSEST
+            north = -(-(row + 1) * _SQUARE // _COARSEST) * _COARSEST
+            meets = west < right and west + _SIDE > left and north > bottom and north - _SIDE < top
+            if not meets or not 1 <= column <= 8:
+                continue
+            letter = _ROW_LETTERS[(row + (5 if zone % 2 == 0 else 0)) % len(_ROW_LETTERS)]
+            name = f"{zone:02d}{band}{_COLUMN_LETTERS[(zone - 1) % 3][column - 1]}{letter}"
+            found.append(Granule(mgrs=name, bounds=(west, north - _SIDE, west + _SIDE, north)))
+    return tuple(found)
+
+
 def deliver(
-    overpass: Overpass, seen: Look, *, region: PixelGrid, granules: tuple[Granule, ...], sun: Sun
-) -> list[Delivery]:
+    overpass: Overpass, seen: Exposure, *, region: PixelGrid, granules: tuple[Granule, ...], sun: Sun
+) -> Iterator[Delivery]:
     """Every scene of an overpass, an older processing after the newer one.
 
     Args:
@@ -81,30 +93,52 @@ def deliver(
         granules: MGRS tiles over the region.
         sun: where it stood.
     """
-    deliveries: list[Delivery] = []
-    for index, granule in enumerate(granules):
-        if granule.mgrs not in overpass.mgrs:
-            continue
+    chosen = overpass.granules or tuple(range(len(granules)))
+    for index in chosen:
+        granule = granules[index]
         grid = _share(region, granule)
         limit = region if overpass.swath_edge else None
-        bands = {name: _cut(pixels, region, grid, limit) for name, pixels in seen.reflectance.items()}
-        scl = np.nan_to_num(_cut(seen.scl.astype(np.float32), region, grid, limit)).astype(np.uint8)
+        scl = _cut(seen.scl, region, grid, limit)
         scene = replace(
             _metadata(overpass, granule, grid, sun),
             taken=overpass.taken + timedelta(seconds=4 * index),
             footprint=_outline(grid, limit),
             cloud_percent=cloud_percent(scl),
         )
-        deliveries.append(Delivery(scene=scene, reflectance=bands, scl=scl))
-        if overpass.superseded and granule.mgrs == overpass.mgrs[0]:
-            deliveries.append(_older(deliveries[-1]))
-    return deliveries
+        newer = Delivery(scene=scene, reflectance=_Bands(seen, region, grid, limit), scl=scl)
+        yield newer
+        if overpass.superseded and index == chosen[0]:
+            yield _older(newer, _Bands(seen, region, grid, limit, older=True))
 
 
-def _older(newer: Delivery) -> Delivery:
-    """The same acquisition by an older processor, which corrected the atmosphere a little differently."""
+class _Bands(Mapping[str, NDArray[np.float32]]):
+    """Bands of a scene, cut from the region's when they are asked for: one at a time is in memory."""
+
+    def __init__(
+        self, seen: Exposure, region: PixelGrid, grid: PixelGrid, limit: PixelGrid | None, *, older: bool = False
+    ) -> None:
+        self._seen, self._region, self._grid, self._limit, self._older = seen, region, grid, limit, older
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        """Reflectance (rows, columns), NaN for no data."""
+        numbers = _cut(self._seen.bands[name], self._region, self._grid, self._limit)
+        reflectance = numbers * np.float32(REFLECTANCE_SCALE)
+        if self._older:
+            # the processor before corrected the atmosphere a little differently
+            reflectance = np.float32(0.985) * reflectance + np.float32(0.003)
+        reflectance[numbers == 0] = np.nan
+        return reflectance
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._seen.bands)
+
+    def __len__(self) -> int:
+        return len(self._seen.bands)
+
+
+def _older(newer: Delivery, bands: Mapping[str, NDArray[np.float32]]) -> Delivery:
+    """The same acquisition by an older processor."""
     scene = replace(newer.scene, sequence=0, baseline="04.00", updated=newer.scene.taken + timedelta(hours=9))
-    bands = {name: rounded(0.985 * pixels + 0.003) for name, pixels in newer.reflectance.items()}
     return Delivery(scene=scene, reflectance=bands, scl=newer.scl)
 
 
@@ -130,10 +164,12 @@ def _metadata(overpass: Overpass, granule: Granule, grid: PixelGrid, sun: Sun) -
 
 
 def _share(region: PixelGrid, granule: Granule) -> PixelGrid:
-    """The region's columns that a granule covers."""
-    left, _, right, _ = region.bounds
-    west, east = max(left, granule.west), min(right, granule.east)
-    return replace(region, west=west, width=(east - west) // region.metres)
+    """The part of the region that a granule covers."""
+    left, bottom, right, top = region.bounds
+    west, south, east, north = granule.bounds
+    west, south, east, north = max(left, west), max(bottom, south), min(right, east), min(top, north)
+    width, height = (east - west) // region.metres, (north - south) // region.metres
+    return replace(region, west=west, north=north, width=width, height=height)
 
 
 def _swath_end(region: PixelGrid, northings: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -153,15 +189,17 @@ def _outline(grid: PixelGrid, limit: PixelGrid | None) -> tuple[tuple[float, flo
     return tuple((float(x), float(y)) for x, y in shapely.get_coordinates(outline)[:-1])
 
 
-def _cut(
-    pixels: NDArray[np.float32], region: PixelGrid, grid: PixelGrid, limit: PixelGrid | None
-) -> NDArray[np.float32]:
-    """Crop an array of the region, at any resolution, to a scene; NaN beyond the swath."""
+_Pixels = TypeVar("_Pixels", np.uint8, np.uint16)
+
+
+def _cut(pixels: NDArray[_Pixels], region: PixelGrid, grid: PixelGrid, limit: PixelGrid | None) -> NDArray[_Pixels]:
+    """Crop an array of the region, at any resolution, to a scene; 0 beyond the swath."""
     metres = region.width * region.metres // pixels.shape[1]
-    first = (grid.west - region.west) // metres
-    cut = pixels[:, first : first + grid.width * grid.metres // metres].copy()
+    column, row = (grid.west - region.west) // metres, (region.north - grid.north) // metres
+    height, width = grid.height * grid.metres // metres, grid.width * grid.metres // metres
+    cut = np.array(pixels[row : row + height, column : column + width])
     if limit is not None:
         rows, columns = (np.arange(count) + 0.5 for count in cut.shape)
         end = _swath_end(limit, grid.north - rows * metres)
-        cut[grid.west + columns[None, :] * metres > end[:, None]] = np.nan
+        cut[grid.west + columns[None, :] * metres > end[:, None]] = 0
     return cut

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lczmap.synthetic.chance import value_noise
+from lczmap.synthetic.materials import CROWNS, Material
 from lczmap.synthetic.noise import pixel_noise
 from lczmap.synthetic.paint import Ground
 from lczmap.synthetic.shade import SHADOW_REACH, facing, shadow, sky_seen
@@ -29,6 +30,10 @@ _STRIP = 40 * _RATIO
 """Fine rows lit together, so that what is in between stays in a core's cache."""
 _BOUNCED = np.array([0.06, 0.08, 0.10, 0.11, 0.14, 0.15, 0.16, 0.16, 0.17, 0.14], dtype=np.float32)
 """Light that sunlit walls, roofs and crowns around throw where the sky is hidden, against that on open ground."""
+_POROUS = 0.45
+"""How much of the contrast between lit and unlit crowns the scattering within them takes away."""
+_CANOPY = 0.78
+"""Direct light of a whole canopy against that on flat ground."""
 _TAPS = {10: np.array([0.13, 0.74, 0.13]), 20: np.array([0.03, 0.23, 0.48, 0.23, 0.03])}
 """Point spread along one axis in pixels of 10 m, by native resolution, what pixel areas average already left out:
 MTF at the Nyquist frequency about 0.3 and 0.25."""
@@ -36,6 +41,9 @@ _NOISE = (0.0006, 0.004)
 """Standard deviation of the noise: floor, and share of the signal."""
 _DRY = np.array([0.5, 0.5, 0.7, 0.5, 0.0, -0.2, -0.3, -0.3, 0.5, 0.8])
 """How bands answer where a field or a wood is drier than the next, against its brightness."""
+
+
+_IS_CROWN = np.isin(np.arange(len(Material)), [int(crown) for crown in CROWNS])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,6 +58,8 @@ class Scenery:
     """Metres above the ground."""
     instance: NDArray[np.uint32]
     """Shapes."""
+    porous: NDArray[np.float32]
+    """`_POROUS` where there are crowns, else 0."""
     open_sky: NDArray[np.float32]
     """Share of the sky that is seen."""
     lightness: NDArray[np.float32]
@@ -73,9 +83,10 @@ def scenery(ground: Ground, key: int) -> Scenery:
         raise SpecError(f"Sentinel-2 is rendered from 2 m pixels with edges on multiples of 20 m, got {grid}.")
     return Scenery(
         grid=grid,
-        shade=(ground.material.astype(np.uint16) << 8) | ground.tone,
+        shade=(ground.material.astype(np.uint16) << np.uint16(8)) | ground.tone.astype(np.uint16),
         height=ground.height,
         instance=ground.instance,
+        porous=np.where(_IS_CROWN, np.float32(_POROUS), np.float32(0.0))[ground.material],
         open_sky=sky_seen(ground.height, FINE_METRES),
         lightness=_variation(key, grid, "lightness"),
         dryness=_variation(key, grid, "dryness"),
@@ -107,6 +118,8 @@ def reflected(seen: Scenery, table: NDArray[np.float32], sun: Sun, *, aerosol: f
     """
     direct = facing(seen.height, seen.instance, FINE_METRES, sun)
     direct *= np.float32(1.0) - shadow(seen.height, FINE_METRES, sun)
+    # leaves let light through and scatter it on
+    direct += seen.porous * (np.float32(_CANOPY) - direct)
     diffuse = diffuse_shares(sun, aerosol)
     rows, columns = (side // _RATIO for side in seen.shade.shape)
     out = np.empty((len(BANDS), rows, columns), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Seeded randomness laid out in space: smooth fields, and one fixed lottery ticket a key."""
+"""Seeded randomness laid out in space: smooth fields, and white noise that belongs to the ground."""
 
 import zlib
 
@@ -34,28 +34,8 @@ def smooth_field(
     return standard
 
 
-def lottery(seed: int, *keys: NDArray[np.integer]) -> NDArray[np.float32]:
-    """One number in [0, 1) for each combination of integer keys, the same wherever the keys are the same.
-
-    Args:
-        seed: makes another lottery.
-        keys: arrays that broadcast together (lot column, lot row, district, ...).
-    """
-    mixed = np.uint32((seed * 0x9E3779B1 + 0x7F4A7C15) & 0xFFFFFFFF)
-    state: NDArray[np.uint32] = np.asarray(mixed, dtype=np.uint32)
-    for key in keys:
-        state = _scramble(state ^ (key.astype(np.uint32) * np.uint32(0x85EBCA6B)))
-    return (state >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
-
-
-def _scramble(state: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Wellons' lowbias32: every input bit reaches every output bit."""
-    state = (state ^ (state >> np.uint32(16))) * np.uint32(0x7FEB352D)
-    state = (state ^ (state >> np.uint32(15))) * np.uint32(0x846CA68B)
-    return state ^ (state >> np.uint32(16))
-
-
 _BLOCK = 64
+"""Side of what is drawn at once, pixels."""
 
 
 def pixel_noise(seed: int, purpose: str, grid: PixelGrid) -> NDArray[np.float32]:

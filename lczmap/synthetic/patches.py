@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lczmap.synthetic.msi import MARGIN, at_metres, grown_grid, reflected, scenery, sensed
 from lczmap.synthetic.noise import generator
-from lczmap.synthetic.reflectance import Season, reflectances
+from lczmap.synthetic.reflectance import Season, rain_of, reflectances
 from lczmap.synthetic.region import REGIONS, Region, RegionName
 from lczmap.synthetic.scene import ground_of, zones_of
 from lczmap.synthetic.sky import Sun, sun_at
@@ -26,6 +26,8 @@ _CELLS = 10
 _MIDDLE = (500_000, 5_500_000)
 """Where the cities lie that patches are cut from; any place does."""
 _LOWEST_SUN = 18.0
+_GROWING = 0.65
+"""Share of dates from the months in leaf, when most cloudless scenes are taken; the others come from any."""
 _PATCHWORK = 0.75
 """Share of pieces cut from ground with all classes alike; the others come from cities."""
 
@@ -114,10 +116,11 @@ def _piece(region: Region, words: list[int], sun: float | None) -> Patches:
 def _weather(rng: np.random.Generator, region: Region, elevation: float | None) -> _Weather:
     """A date when the sun is high enough for an acquisition, and its air."""
     latitude = region.latitude + rng.uniform(-9.0, 9.0)
+    growing, half_year = rng.random() < _GROWING, 182 if region.latitude < 0 else 0
     while True:
-        taken = datetime(2023, 1, 1, 10, 30, tzinfo=UTC) + timedelta(
-            days=int(rng.integers(365)), minutes=int(rng.integers(-40, 50))
-        )
+        day = rng.triangular(75.0, 190.0, 305.0) + half_year if growing else rng.integers(365)
+        minutes = int(day) % 365 * 24 * 60 + int(rng.integers(-40, 50))
+        taken = datetime(2023, 1, 1, 10, 30, tzinfo=UTC) + timedelta(minutes=minutes)
         sun = sun_at(taken, lon=0.0, lat=latitude)
         if sun.elevation >= _LOWEST_SUN:
             break
@@ -126,12 +129,18 @@ def _weather(rng: np.random.Generator, region: Region, elevation: float | None) 
         sun = replace(sun, elevation=elevation)
     wet = float(rng.uniform(0.0, 0.2) if rng.random() < 0.6 else rng.uniform(0.2, 1.0))
     micrometres = [0.49, 0.56, 0.665, 0.705, 0.74, 0.783, 0.842, 0.865, 1.61, 2.19]
+    lush = rain_of(region, float(rng.normal(0.0, 0.15)))
     steep = rng.uniform(1.0, 3.5)
-    left = np.clip(rng.normal(-0.001, 0.006), -0.012, 0.016) * (np.array(micrometres) / 0.49) ** -steep
-    left += (rng.random() < 0.1) * rng.uniform(0.0, 0.012)
+    # at a low sun, the path is long and its correction tends to take too much
+    low = 1.0 / np.sin(np.radians(sun.elevation)) - 1.0
+    left = (
+        np.clip(rng.normal(-0.003 - 0.004 * low, 0.005 + 0.002 * low), -0.024, 0.016)
+        * (np.array(micrometres) / 0.49) ** -steep
+    )
+    left += (rng.random() < 0.15) * rng.uniform(0.0, 0.03) * (np.array(micrometres) / 0.49) ** -1.3
     gain = rng.normal(1.0, 0.03) + rng.normal(0.0, 0.015) * np.linspace(-1.0, 1.0, len(BANDS))
     return _Weather(
-        season=Season(day=taken.timetuple().tm_yday, latitude=latitude, wet=wet),
+        season=Season(day=taken.timetuple().tm_yday, latitude=latitude, wet=wet, lush=lush),
         sun=sun,
         aerosol=float(rng.uniform(0.04, 0.35)),
         haze=tuple(left.tolist()),
@@ -183,4 +192,5 @@ def _on_ten_metres(reflectance: NDArray[np.float32], metres: int) -> NDArray[np.
     down = np.stack([3 * coarse[1:-1] + coarse[:-2], 3 * coarse[1:-1] + coarse[2:]], axis=1)
     down = down.reshape(-1, coarse.shape[1])
     both = np.stack([3 * down[:, 1:-1] + down[:, :-2], 3 * down[:, 1:-1] + down[:, 2:]], axis=2)
-    return ((both.reshape(len(down), -1) + 8) >> 4).astype(np.uint16)
+    halves: NDArray[np.uint16] = ((both.reshape(len(down), -1) + 8) >> 4).astype(np.uint16)
+    return halves

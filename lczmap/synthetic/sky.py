@@ -1,24 +1,34 @@
-"""Sun, clouds, their shadows, and the scene classification (SCL) with its usual small mistakes."""
+"""Sun, skylight, clouds and their shadows.
+
+Clouds are a function of place and seed: ask for any window, and windows agree where they overlap.
+"""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lczmap.synthetic.noise import smooth_field
+from lczmap.synthetic.chance import city_key, value_noise
+from lczmap.synthetic.noise import generator
+from lczmap.words.grid import PixelGrid
 
-DIFFUSE: tuple[float, ...] = (0.46, 0.38, 0.32, 0.30, 0.27, 0.25, 0.24, 0.23, 0.17, 0.15)
-"""Share of the light that reaches a shadow, by band: the blue sky lights it."""
 _RAYLEIGH = (0.155, 0.091, 0.045, 0.036, 0.029, 0.023, 0.018, 0.016, 0.0013, 0.0004)
 """Optical depth of the air itself, by band."""
 _MICROMETRES = (0.490, 0.560, 0.665, 0.705, 0.740, 0.783, 0.842, 0.865, 1.610, 2.190)
-_CLOUD: tuple[float, ...] = (0.62, 0.60, 0.60, 0.61, 0.62, 0.63, 0.64, 0.64, 0.46, 0.36)
-_PIXEL = 10.0
+_CLOUD = (0.62, 0.60, 0.60, 0.61, 0.62, 0.63, 0.64, 0.64, 0.46, 0.36)
+_OCTAVES = ((3_600.0, 1.0), (1_700.0, 0.62), (800.0, 0.36), (380.0, 0.20), (170.0, 0.11), (80.0, 0.06))
+"""Size of lumps in metres, and their weight."""
+_EDGE = 0.45
+"""How much the lumps rise from clear to opaque."""
 _SHARE_SEEN = 0.3
 """Opacity from which a pixel counts as cloudy."""
+_SURVEY = 160
+"""Spacing at which the cover of a region is counted, metres."""
+SKY_MARGIN = 80
+"""Metres beyond a window that are worked out for its clouds' soft edges."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +39,20 @@ class Sun:
     """Degrees above the horizon."""
     azimuth: float
     """Degrees clockwise from north."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clouds:
+    """The clouds of one date."""
+
+    key: int
+    """Of their noise."""
+    base: float
+    """Where lumps become visible; infinite for a clear sky."""
+    shift: tuple[int, int]
+    """Metres east and north from a cloud to its shadow."""
+    diffuse: tuple[float, ...]
+    """Share of the light that a cloud's shadow keeps, by band."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,82 +96,73 @@ def diffuse_shares(sun: Sun, aerosol: float = 0.15) -> NDArray[np.float32]:
     return shares
 
 
-def draw_sky(rng: np.random.Generator, shape: tuple[int, int], *, cover: float, sun: Sun) -> Sky:
-    """Cumulus of a given cover with its shadows.
+def draw_clouds(seed: int, purpose: str, region: PixelGrid, *, cover: float, sun: Sun) -> Clouds:
+    """Cumulus that covers a region by a given share.
 
     Args:
-        rng: source of the draws.
-        shape: rows, columns at 10 m.
+        seed: with `purpose`, makes other clouds.
+        purpose: name of the draw.
+        region: where the share is counted.
         cover: share of cloudy pixels, 0..1.
         sun: casts the shadows.
     """
-    if cover <= 0.0:
-        none = np.zeros(shape, dtype=np.float32)
-        return Sky(opacity=none, shade=none)
-    lumps = smooth_field(rng, shape, pixels=160, roughness=2.3) + 0.22 * smooth_field(rng, shape, pixels=14)
-    base = float(np.quantile(lumps, 1.0 - cover))
-    opacity = np.clip((lumps - base) / 0.5 + _SHARE_SEEN, 0.0, 1.0).astype(np.float32)
-    reach = float(rng.uniform(900.0, 1500.0)) / math.tan(math.radians(sun.elevation)) / _PIXEL
+    rng = generator(seed, f"clouds {purpose}")
+    key = city_key(int(rng.integers(2**31)))
+    reach = float(rng.uniform(900.0, 1_500.0)) / math.tan(math.radians(sun.elevation))
     azimuth = math.radians(sun.azimuth)
-    # the field is periodic: clouds out of view on one side throw their shadow in from the other
-    move = (round(reach * math.cos(azimuth)), round(-reach * math.sin(azimuth)))
-    shade = ndimage.gaussian_filter(np.roll(opacity, move, axis=(0, 1)), 1.5, mode="wrap")
-    return Sky(opacity=opacity, shade=(0.9 * shade).astype(np.float32))
+    left, bottom, right, top = region.bounds
+    wide = PixelGrid(
+        epsg=region.epsg,
+        west=left,
+        north=top,
+        metres=_SURVEY,
+        width=max((right - left) // _SURVEY, 1),
+        height=max((top - bottom) // _SURVEY, 1),
+    )
+    # clouds lie over about cover of the region; where the survey is small, a little more or less
+    base = float(np.quantile(_lumps(key, wide, (0, 0)), 1.0 - cover)) if cover > 0.0 else math.inf
+    return Clouds(
+        key=key,
+        base=base,
+        shift=(round(-reach * math.sin(azimuth)), round(-reach * math.cos(azimuth))),
+        diffuse=tuple(diffuse_shares(sun).tolist()),
+    )
 
 
-def veil(surface: NDArray[np.float32], sky: Sky) -> NDArray[np.float32]:
+def sky_over(clouds: Clouds, grid: PixelGrid) -> Sky:
+    """The clouds over a window at 10 m, edges on multiples of 20 m."""
+    if math.isinf(clouds.base):
+        none = np.zeros((grid.height, grid.width), dtype=np.float32)
+        return Sky(opacity=none, shade=none)
+    opacity = _opacity(clouds, grid, (0, 0))
+    shade = ndimage.uniform_filter(_opacity(clouds, grid, clouds.shift), 5, mode="nearest")
+    return Sky(opacity=opacity, shade=np.float32(0.9) * shade)
+
+
+def veil(surface: NDArray[np.float32], sky: Sky, clouds: Clouds) -> NDArray[np.float32]:
     """What is seen through the sky: the shaded ground behind the clouds, (10, rows, columns)."""
-    if not sky.opacity.any():
+    if not (sky.opacity.any() or sky.shade.any()):
         return surface
-    diffuse, cloud = (np.array(values, dtype=np.float32)[:, None, None] for values in (DIFFUSE, _CLOUD))
+    diffuse, cloud = (np.array(values, dtype=np.float32)[:, None, None] for values in (clouds.diffuse, _CLOUD))
     lit = surface * (1.0 - sky.shade * (1.0 - diffuse))
     bright = cloud * (0.75 + 0.4 * sky.opacity)
     return np.asarray(lit * (1.0 - sky.opacity) + bright * sky.opacity, dtype=np.float32)
 
 
-def classify_scene(rng: np.random.Generator, surface: NDArray[np.float32], sky: Sky) -> NDArray[np.uint8]:
-    """Scene classification at 20 m from what lies on the ground and in the sky.
-
-    The mistakes are those of the real thing: thinnest cloud edges pass as clear, a few bright roofs
-    and sands are called cloud, shadows are found one pixel aside and only partly.
-
-    Args:
-        rng: source of the mistakes.
-        surface: reflectance without clouds (10, rows, columns) at 10 m.
-        sky: the clouds.
-    """
-    blue, red, near, short = (halved(surface[band]) for band in (0, 2, 7, 8))
-    shape = blue.shape
-    greenness = (near - red) / (near + red + 1e-6)
-    classes = np.full(shape, 5, dtype=np.uint8)
-    unsure = (greenness > 0.28) & (greenness < 0.4) & (rng.random(shape) < 0.15)
-    classes[unsure] = 7
-    classes[greenness >= 0.4] = 4
-    # the shadow of a tower is as dark as water, but not as black at 1.6 um
-    classes[(near < 0.085) & (short < 0.09)] = 2
-    classes[(near < 0.085) & (short < 0.028)] = 6
-    shade = np.roll(halved(sky.shade), 1, axis=1)
-    classes[(shade + 0.06 * rng.standard_normal(shape) > 0.2) & (classes != 6)] = 3
-    bright = (blue > 0.24) & (smooth_field(rng, shape, pixels=20) > 1.0)
-    classes[bright] = 8
-    opacity = ndimage.uniform_filter(halved(sky.opacity), 3) + 0.03 * rng.standard_normal(shape)
-    if sky.opacity.any():
-        classes[opacity > 0.11] = 10
-        classes[opacity > 0.25] = 8
-        classes[opacity > 0.55] = 9
-    return classes
+def _opacity(clouds: Clouds, grid: PixelGrid, shift: tuple[int, int]) -> NDArray[np.float32]:
+    """How opaque what stands `shift` metres off is, on every pixel."""
+    coarse = replace(grid, metres=20, width=grid.width // 2, height=grid.height // 2)
+    rise = (_lumps(clouds.key, coarse, shift) - clouds.base) / _EDGE + _SHARE_SEEN
+    half = np.clip(rise, 0.0, 1.0).astype(np.float32)
+    return half.repeat(2, axis=0).repeat(2, axis=1)
 
 
-def cloud_percent(classes: NDArray[np.uint8]) -> float:
-    """Share of cloud (8, 9, 10) among classified pixels, percent."""
-    valid = int(np.count_nonzero(classes))
-    cloudy = int(np.isin(classes, (8, 9, 10)).sum())
-    return round(100.0 * cloudy / max(valid, 1), 6)
-
-
-def halved(field: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Means of 2 x 2 pixels over the last two axes."""
-    # four strided sums take a quarter of the time of a mean over a reshaped view
-    upper = field[..., ::2, ::2] + field[..., ::2, 1::2]
-    lower = field[..., 1::2, ::2] + field[..., 1::2, 1::2]
-    return (upper + lower) * np.float32(0.25)
+def _lumps(key: int, grid: PixelGrid, shift: tuple[int, int]) -> NDArray[np.float64]:
+    """The heaps that clouds are the tops of, at pixel centres `shift` metres away."""
+    x = grid.west - shift[0] + (np.arange(grid.width) + 0.5) * grid.metres
+    y = grid.north - shift[1] - (np.arange(grid.height) + 0.5) * grid.metres
+    east, north = np.meshgrid(x, y)
+    heaps = np.zeros(east.shape)
+    for metres, weight in _OCTAVES:
+        heaps += weight * value_noise(key, east, north, metres=metres, purpose=f"cloud {metres}")
+    return heaps

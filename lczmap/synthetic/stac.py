@@ -134,8 +134,16 @@ def write_scene(
     return _write_json(folder / "item.json", _item(scene, assets))
 
 
-def write_catalogue(root: Path, items: Sequence[Path], *, title: str = "Simulated Sentinel-2 L2A") -> Path:
+def write_catalogue(
+    root: Path, items: Sequence[Path], *, title: str = "Simulated Sentinel-2 L2A", others: Sequence[Path] = ()
+) -> Path:
     """Write `collection.json` and `catalog.json` over items that `write_scene` returned.
+
+    Args:
+        root: folder of the catalogue.
+        items: scenes.
+        title: what it is.
+        others: further collections below the folder, already written.
 
     Returns:
         Path of `catalog.json`.
@@ -166,7 +174,11 @@ def write_catalogue(root: Path, items: Sequence[Path], *, title: str = "Simulate
         "description": title,
         "attribution": "Simulated scenes of no real place",
         "license": "CC0-1.0",
-        "links": [_link("root", "./catalog.json"), _link("child", "./collection.json")],
+        "links": [
+            _link("root", "./catalog.json"),
+            _link("child", "./collection.json"),
+            *(_link("child", f"./{path.relative_to(root).as_posix()}") for path in others),
+        ],
     }
     return _write_json(root / "catalog.json", catalog)
 
