@@ -271,9 +271,10 @@ def _old_lanes(quarters: Quarters, region: Region) -> Shapes:
             surface(open_yards, yard, Layer.PATCH),
             surface(gaps, drawn(gaps.keys, "yard", region.yards), Layer.PATCH),
         ],
-        details=[dashes, moving, parked(blocks, outward=0.9, share=0.12)],
+        details=[dashes, moving, parked(blocks, outward=0.9, share=0.12 if crooked else 0.45)],
         roofs=[homes, plant, barn_roofs],
         crowns=[
+            rows_along(blocks, STREET_TREES, spacing=10.0, outward=-0.3, share=0.0 if crooked else 0.3 * region.green),
             scattered(open_yards, GARDEN_TREES, per_hectare=130.0 * region.green, purpose="yard"),
             scattered(gaps, GARDEN_TREES, per_hectare=130.0 * region.green, purpose="gap"),
         ],
@@ -297,9 +298,12 @@ def _rows(quarters: Quarters, region: Region) -> Shapes:
     whole = piece(houses, (0.0, 1.0), (0.0, between(houses.keys, "deep", 0.84, 1.0)), number=1)
     eaves = np.rint(between(lots.keys[rows.parent][houses.parent], "storeys", 1.6, 2.6)) * FLOOR_METRES
     eaves = eaves + between(houses.keys, "eaves", -0.4, 0.5)
-    same = drawn(lots.keys[rows.parent][houses.parent], "roof", region.house_roofs)
-    own = drawn(houses.keys, "roof", region.house_roofs)
-    material = np.where(ticket(houses.keys, "own") < 0.25, own, same)
+    # one roofer for most of a district; blue sheets came later, house by house
+    first = tuple(entry for entry in region.house_roofs if entry[0] != Material.BLUE_ROOF)
+    of_block = lots.keys[rows.parent][houses.parent]
+    of_district = quarters.district[lots.parent][rows.parent][houses.parent]
+    same = drawn(np.where(ticket(of_block, "other roofs") < 0.3, of_block, of_district), "roof", first)
+    material = np.where(ticket(houses.keys, "own") < 0.25, drawn(houses.keys, "roof", region.house_roofs), same)
     rise = np.where(ticket(houses.keys, "flat") < 0.2, 0.0, 2.4)
     moving, dashes = driving(quarters, lanes=1)
     return shapes(

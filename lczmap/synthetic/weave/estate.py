@@ -57,6 +57,8 @@ class Estate:
     """Distance between rows."""
     heights: tuple[float, float]
     """Lowest and highest building."""
+    low: float
+    """1 where all heights are as common, more where low ones prevail."""
     facing_south: bool
     """Whether a whole district has its slabs in one direction, facing south."""
     impervious: float
@@ -143,11 +145,14 @@ def _hats(site: _Site, bodies: Parcels, height: NDArray[np.float64], region: Reg
     material = np.where(
         hipped, drawn(who, "roof", region.house_roofs), drawn(who, "flat", flat_only(region.town_roofs))
     )
-    low, flat, top = bodies.where(hipped), bodies.where(~hipped), height[~hipped]
+    # most buildings have one roof over all their bodies
+    one = site.point[bodies.parent] | (ticket(cell, "one roof") < 0.7)
+    whole = Parcels(corners=bodies.corners, keys=np.where(one, fresh(cell, 9), bodies.keys), parent=bodies.parent)
+    low, flat, top = whole.where(hipped), bodies.where(~hipped), height[~hipped]
     ridge = turned_parcels(low, (np.diff(np.stack(size(low.corners)), axis=0)[0] > 0).astype(np.int64))
     return [
         roofs(ridge, material[hipped], height[hipped], -between(block[hipped], "rise", 2.6, 4.4)),
-        rimmed(flat, material[~hipped], top),
+        rimmed(whole.where(~hipped), material[~hipped], top),
         *(roof_boxes(flat, top, share=0.8, number=number) for number in range(2)),
     ]
 
@@ -165,7 +170,7 @@ def _buildings(site: _Site, plan: Estate) -> tuple[Parcels, NDArray[np.float64]]
     corners = np.concatenate([m.corners for m in made])
     bodies = Parcels(corners=corners, keys=np.concatenate([m.keys for m in made]), parent=owner)
     stands = _inside(corners, site.lots.corners[site.cells.parent[owner]]) & (long[owner] > 9.0)
-    base = ticket(site.lots.keys, "tall") ** 2.0
+    base = ticket(site.lots.keys, "tall") ** plan.low
     share = np.clip(base[site.cells.parent] + between(keys, "taller", -0.12, 0.12), 0.0, 1.0)
     low, high = plan.heights
     height = np.rint((low + (high - low) * share) / 3.0) * 3.0 + 1.2

@@ -30,10 +30,11 @@ from lczmap.synthetic.weave.blocks import (
     unsealed,
 )
 from lczmap.synthetic.weave.estate import Estate, estate
-from lczmap.synthetic.weave.green import GARDEN_TREES, STREET_TREES, Planting, rows_along, scattered
+from lczmap.synthetic.weave.green import GARDEN_TREES, STREET_TREES, rows_along, scattered
 from lczmap.synthetic.weave.traffic import driving, parked
 
-_HEDGE = Planting(radius=(0.7, 1.2), height=(1.2, 2.2), kinds=((Material.BUSH, 1),))
+_HEDGE = 1.4
+"""Width of a hedge, metres."""
 
 
 def open_midrise(quarters: Quarters, region: Region) -> Shapes:
@@ -46,6 +47,7 @@ def open_midrise(quarters: Quarters, region: Region) -> Shapes:
         depth=(11.0, 14.0),
         pitch=34.0,
         heights=(10.0, 21.5),
+        low=1.3,
         facing_south=region.name == "dense_asian",
         impervious=0.415,
     )
@@ -101,11 +103,14 @@ def open_lowrise(quarters: Quarters, region: Region) -> Shapes:
     return shapes(
         ground=[streets(quarters), surface(blocks, Material.CONCRETE, Layer.BLOCK), *ground],
         details=[dashes, moving, parked(blocks, outward=1.0, share=0.16), cars],
-        roofs=[*_roofed(houses, region), roofs(garages, drawn(garages.keys, "roof", region.house_roofs), 2.9)],
+        roofs=[
+            *_roofed(houses, region),
+            roofs(garages, drawn(garages.keys, "roof", region.house_roofs), 2.9),
+            *_hedges(hedged),
+        ],
         crowns=[
             scattered(lots, GARDEN_TREES, per_hectare=75.0 * (0.15 + region.green), purpose="garden"),
             rows_along(blocks, STREET_TREES, spacing=11.0, outward=-2.4, share=0.5 * region.green),
-            rows_along(hedged, _HEDGE, spacing=1.6, outward=-0.7, share=0.75),
         ],
     )
 
@@ -128,6 +133,18 @@ def _roofed(houses: Parcels, region: Region) -> list[Quads]:
         roofs(wings, material[winged], np.maximum(eaves[winged] - 0.4, 2.6), np.where(pitched, 1.8, 0.0)[winged]),
         roof_boxes(houses.where(~pitched), eaves[~pitched], share=0.5),
     ]
+
+
+def _hedges(lots: Parcels) -> list[Quads]:
+    """Clipped hedges along the back, one side and part of the front: bushes in the shape of walls."""
+    length, depth = (np.maximum(metres, 8.0) for metres in size(lots.corners))
+    front = lots.where(ticket(lots.keys, "front hedge") < 0.5)
+    rows = (
+        piece(lots, (0.0, 1.0), (1.0 - _HEDGE / depth, 1.0), number=11),
+        piece(lots, (0.0, _HEDGE / length), (0.0, 1.0), number=12),
+        piece(front, (0.0, 0.78), (0.0, _HEDGE / np.maximum(size(front.corners)[1], 8.0)), number=13),
+    )
+    return [roofs(row, Material.BUSH, between(row.keys, "hedge", 1.3, 2.4)) for row in rows]
 
 
 def _homes(lots: Parcels, twin: NDArray[np.bool_], plan: Suburb) -> tuple[Parcels, Parcels]:

@@ -110,8 +110,9 @@ def open_highrise(quarters: Quarters, region: Region) -> Shapes:
         lengths=(37.0, 64.0),
         points=0.45,
         depth=(13.5, 16.5),
-        pitch=45.0,
+        pitch=48.0,
         heights=(27.0, region.tallest),
+        low=3.2,
         facing_south=region.name == "dense_asian",
         impervious=0.375,
     )
