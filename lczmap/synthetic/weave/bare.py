@@ -81,7 +81,7 @@ def _containers(quarters: Quarters, region: Region) -> Shapes:
     inner, _ = inset(quarters.corners, 7.0)
     yards = split_down(parcels_of(inner, quarters.keys), 120.0, irregular=0.5, purpose="yard")
     yards = shrunk(Parcels(corners=long_first(yards.corners), keys=yards.keys, parent=yards.parent), 5.0)
-    busy = yards.where(ticket(yards.keys, "busy") < 0.4)
+    busy = yards.where(ticket(yards.keys, "busy") < 0.32)
     where, parent, keys = spots(busy, along=12.9, across=2.7)
     row = np.floor(ticket(busy.keys, "lane")[parent] * 8.0)
     stack = drift(where, busy.keys[parent], metres=26.0, purpose="stack")
@@ -92,7 +92,7 @@ def _containers(quarters: Quarters, region: Region) -> Shapes:
         material=Material.CAR,
         tone=ticket(keys, "tone"),
         keys=keys,
-        height=2.6 * np.ceil(between(keys, "stacked", 0.0, 2.4)),
+        height=2.6 * np.ceil(between(keys, "stacked", 0.0, 1.7)),
     )
     lines = _stripes(yards)
     return shapes(

@@ -140,7 +140,7 @@ def sparse(quarters: Quarters, region: Region) -> Shapes:
 
 def _lanes(region: Region) -> Mix:
     """What lanes between houses are made of."""
-    earthen = {"informal": 0.8, "desert": 0.5}.get(region.name, 0.1)
+    earthen = {"informal": 0.3, "desert": 0.4}.get(region.name, 0.1)
     return (
         (Material.ASPHALT, 1.0),
         (Material.CONCRETE, 0.3 if region.name == "dense_asian" else 0.0),
