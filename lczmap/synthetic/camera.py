@@ -18,6 +18,8 @@ from lczmap.synthetic.texture import Textures, Turns, textures, turns
 RGB_BANDS = (2, 1, 0)
 """B04, B03 and B02 in the ten-band order."""
 _LUMINANCE = (0.3, 0.59, 0.11)
+_RED_REACH = 0.25
+"""Share of green in the film's red."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +47,13 @@ class Look:
 
 
 LOOKS: dict[RegionName, Look] = {
-    "european": Look(exposure=2.7, saturation=1.08),
+    "european": Look(exposure=2.7, saturation=1.22),
     "dense_asian": Look(
-        exposure=2.4, contrast=0.75, saturation=1.2, balance=(1.0, 0.99, 0.93), haze=(0.007, 0.009, 0.010)
+        exposure=2.4, contrast=0.75, saturation=1.35, balance=(1.0, 0.99, 0.93), haze=(0.007, 0.009, 0.010)
     ),
-    "north_american": Look(exposure=2.6, saturation=1.1),
-    "informal": Look(exposure=2.1, contrast=1.0, earth=(1.12, 0.92, 0.76)),
-    "desert": Look(exposure=2.1, haze=(0.007, 0.008, 0.008), earth=(1.03, 1.0, 0.94)),
+    "north_american": Look(exposure=2.6, saturation=1.3),
+    "informal": Look(exposure=2.1, contrast=1.0, saturation=1.1, earth=(1.16, 0.92, 0.76)),
+    "desert": Look(exposure=2.1, saturation=1.15, haze=(0.007, 0.008, 0.008), earth=(1.03, 1.0, 0.94)),
 }
 """By region."""
 
@@ -181,6 +183,8 @@ def _tinted(colours: NDArray[np.float32], look: Look) -> NDArray[np.float32]:
     table = colours.reshape(3, len(Material), SHADES).copy()
     for kinds, factors in ((EARTHS, look.earth), ([m for m in Material if PAINT[m].grows], look.green)):
         table[:, list(kinds)] *= np.array(factors, dtype=np.float32)[:, None, None]
+    # a camera's red reaches down to orange and yellow
+    table[0] += np.float32(_RED_REACH) * (table[1] - table[0])
     grey = np.tensordot(np.array(_LUMINANCE, dtype=np.float32), table, axes=1)
     moved: NDArray[np.float32] = np.maximum(grey + np.float32(look.saturation) * (table - grey), 0.002)
     return moved.reshape(3, -1)

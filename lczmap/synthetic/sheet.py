@@ -32,7 +32,7 @@ WINDOW = 640
 _PANEL = 400
 """Side of a window on the page, pixels."""
 _COLUMNS = 4
-_CAPTION = 26
+_CAPTION = 40
 _GAP = 6
 _COARSE = 40
 _SEARCHED = 12_800
@@ -91,7 +91,7 @@ def simulated(code: int, region: RegionName, seed: int, elevation: float) -> Pan
         height=WINDOW,
     )
     flight = flight_over(plan, datetime(2023, 6, 20, 10, tzinfo=UTC), Sun(elevation=elevation, azimuth=148.0))
-    name = f"simulated: {LCZ[code - 1].title}, {region.replace('_', ' ')}"
+    name = f"simulated: {LCZ[code - 1].title},\n{region.replace('_', ' ')}"
     return Panel(pixels=photograph(plan, grid, flight)[0], caption=name)
 
 
@@ -104,7 +104,7 @@ def real_panels(folder: Path) -> list[Panel]:
     panels, whole = [], np.full((WINDOW, WINDOW, 3), 255, dtype=np.uint8)
     town = _at_a_metre(folder / "banepa_oam_0.3m.tif", mercator=True)
     if town is not None:
-        source = "real: Banepa, Nepal (OpenAerialMap contributors, CC BY 4.0)"
+        source = "real: Banepa, Nepal\n(OpenAerialMap contributors, CC BY 4.0)"
         for row, column in ((330, 430), (40, 690), (505, 0)):
             cut = town[row : row + WINDOW, column : column + WINDOW, :3]
             panels.append(Panel(pixels=cut.astype(np.uint8), caption=source))
@@ -117,10 +117,11 @@ def real_panels(folder: Path) -> list[Panel]:
     quarter = _at_a_metre(folder / "rotterdam_wv2_1m.tif", mercator=False)
     if quarter is not None:
         picture = _stretched(quarter[..., 2::-1].astype(np.float64))
-        whole[WINDOW - picture.shape[0] :, : picture.shape[1]] = picture
+        top, left = 250, (WINDOW - picture.shape[1]) // 2
+        whole[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
         sources.append("Rotterdam (SpaceNet 6, CC BY-SA 4.0)")
     if sources:
-        panels.append(Panel(pixels=whole, caption="real: " + ", ".join(sources)))
+        panels.append(Panel(pixels=whole, caption="real: " + ",\n".join(sources)))
     return panels
 
 
