@@ -124,7 +124,7 @@ def test_nothing_leaves_its_quarter(zone: int) -> None:
             assert (these.corners > low).all()
             assert (these.corners < high).all()
             assert (area(these.corners) > 0.0).all()
-        assert np.isin(woven.roofs.material, [*ROOFS, Material.BUSH]).all()
+        assert np.isin(woven.roofs.material, [*ROOFS, Material.BUSH, Material.CONCRETE]).all()
 
 
 def test_bends_keep_neighbours_joined() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lczmap.synthetic.chance import value_noise
-from lczmap.synthetic.quads import Corners, edge_lengths, part
+from lczmap.synthetic.quads import edge_lengths, part
 from lczmap.synthetic.shapes import Layer, Quads, Shapes, choose_quads
 
 _WAVES = ((320.0, 12.0), (110.0, 2.5))
@@ -61,25 +61,28 @@ def moved(points: NDArray[np.float64], root: int) -> NDArray[np.float64]:
     """Points `(..., 2)` where the field takes them."""
     if not points.size:
         return points
-    flat = points.reshape(-1, 2) / _GRAIN
-    first = np.floor(flat.min(axis=0)).astype(np.int64)
-    field = _field(first, np.floor(flat.max(axis=0)).astype(np.int64) + 2, root)
-    node = np.floor(flat)
-    share = flat - node
-    column, row = (node.astype(np.int64) - first).T
-    u, v = share[:, :1], share[:, 1:]
-    low = field[row, column] * (1.0 - u) + field[row, column + 1] * u
-    high = field[row + 1, column] * (1.0 - u) + field[row + 1, column + 1] * u
-    return np.asarray(points + (low * (1.0 - v) + high * v).reshape(points.shape))
+    east, north = (np.ascontiguousarray(points[..., axis]).ravel() / _GRAIN for axis in (0, 1))
+    column, row = np.floor(east), np.floor(north)
+    u, v = east - column, north - row
+    first, low = int(column.min()), int(row.min())
+    width, height = int(column.max()) - first + 2, int(row.max()) - low + 2
+    field = _field(np.arange(first, first + width), np.arange(low, low + height), root)
+    corner = (row.astype(np.int64) - low) * width + (column.astype(np.int64) - first)
+    below, above = field.take(corner), field.take(corner + width)
+    below += (field.take(corner + 1) - below) * u
+    above += (field.take(corner + width + 1) - above) * u
+    below += (above - below) * v
+    return np.asarray(points + np.stack([below.real, below.imag], axis=-1).reshape(points.shape))
 
 
-def _field(first: NDArray[np.int64], last: NDArray[np.int64], root: int) -> Corners:
-    """How far the nodes of a lattice move, `(rows, columns, 2)`."""
-    x, y = np.meshgrid(np.arange(first[0], last[0]) * _GRAIN, np.arange(first[1], last[1]) * _GRAIN)
-    field = np.zeros((*x.shape, 2))
+def _field(columns: NDArray[np.int64], rows: NDArray[np.int64], root: int) -> NDArray[np.complex128]:
+    """How far the nodes of a lattice move, east and north as a complex number `(rows, columns)`."""
+    x, y = np.meshgrid(columns * _GRAIN, rows * _GRAIN)
+    field = np.zeros(x.shape, dtype=np.complex128)
     for metres, reach in _WAVES:
-        for axis, name in enumerate(("east", "north")):
-            field[..., axis] += reach * value_noise(root, x, y, metres=metres, purpose=f"wind {name} {metres}")
+        east = value_noise(root, x, y, metres=metres, purpose=f"wind east {metres}")
+        north = value_noise(root, x, y, metres=metres, purpose=f"wind north {metres}")
+        field += reach * (east + 1j * north)
     return field
 
 

@@ -91,12 +91,14 @@ def estate(quarters: Quarters, region: Region, plan: Estate) -> Shapes:
     ground, cars = _grounds(quarters, site, region, plan)
     hats = _hats(site, bodies, height, region)
     moving, dashes = driving(quarters)
+    watered = ticket(site.lots.keys, "watered") < 0.25 + region.green
+    base = np.where(watered, np.uint8(Material.GRASS), drawn(site.lots.keys, "base", unsealed(region.yards)))
     shops = _shops(site.lots, region) if plan.heights[0] > 25.0 else ()
     return shapes(
         ground=[
             streets(quarters),
             surface(blocks, Material.PAVING, Layer.BLOCK),
-            surface(site.lots, Material.GRASS, Layer.LOT),
+            surface(site.lots, base, Layer.LOT),
             *ground,
         ],
         details=[dashes, moving, parked(blocks, outward=1.1, share=0.35), cars],

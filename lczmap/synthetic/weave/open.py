@@ -33,9 +33,6 @@ from lczmap.synthetic.weave.estate import Estate, estate
 from lczmap.synthetic.weave.green import GARDEN_TREES, STREET_TREES, rows_along, scattered
 from lczmap.synthetic.weave.traffic import driving, parked
 
-_HEDGE = 1.4
-"""Width of a hedge, metres."""
-
 
 def open_midrise(quarters: Quarters, region: Region) -> Shapes:
     """LCZ 5: slabs of 3 to 7 storeys, some bent into L and U, on lawns."""
@@ -72,16 +69,20 @@ class Suburb:
     """Share of lots with a pool."""
     hedges: float
     """Share of lots behind hedges."""
+    walls: float
+    """Share of the other lots behind walls."""
     twins: float
     """Share of rows whose houses stand in pairs."""
 
 
 _AMERICAN = Suburb(
-    rows=66.0, block=150.0, lot=(540.0, 720.0), built=0.38, front=7.0, pools=0.12, hedges=0.12, twins=0.0
+    rows=66.0, block=150.0, lot=(540.0, 720.0), built=0.38, front=7.0, pools=0.12, hedges=0.12, walls=0.0, twins=0.0
 )
-_EUROPEAN = Suburb(rows=52.0, block=95.0, lot=(330.0, 540.0), built=0.4, front=4.5, pools=0.03, hedges=0.6, twins=0.35)
+_EUROPEAN = Suburb(
+    rows=52.0, block=95.0, lot=(330.0, 540.0), built=0.4, front=4.5, pools=0.03, hedges=0.6, walls=0.1, twins=0.35
+)
 _ELSEWHERE = Suburb(
-    rows=46.0, block=90.0, lot=(300.0, 460.0), built=0.41, front=3.5, pools=0.02, hedges=0.2, twins=0.15
+    rows=50.0, block=105.0, lot=(310.0, 480.0), built=0.39, front=3.5, pools=0.02, hedges=0.2, walls=0.75, twins=0.15
 )
 
 
@@ -99,14 +100,16 @@ def open_lowrise(quarters: Quarters, region: Region) -> Shapes:
     houses, garages = _homes(lots, twin, plan)
     ground, cars = _gardens(lots, region, plan)
     moving, dashes = driving(quarters)
-    hedged = lots.where(ticket(lots.keys, "hedge") < plan.hedges * (0.2 + region.green))
+    hedged = ticket(lots.keys, "hedge") < plan.hedges * (0.2 + region.green)
+    walled = ~hedged & (ticket(lots.keys, "wall") < plan.walls)
     return shapes(
         ground=[streets(quarters), surface(blocks, Material.CONCRETE, Layer.BLOCK), *ground],
         details=[dashes, moving, parked(blocks, outward=1.0, share=0.16), cars],
         roofs=[
             *_roofed(houses, region),
             roofs(garages, drawn(garages.keys, "roof", region.house_roofs), 2.9),
-            *_hedges(hedged),
+            *_bounds(lots.where(hedged), Material.BUSH, 1.4),
+            *_bounds(lots.where(walled), Material.CONCRETE, 0.8),
         ],
         crowns=[
             scattered(lots, GARDEN_TREES, per_hectare=75.0 * (0.15 + region.green), purpose="garden"),
@@ -135,16 +138,16 @@ def _roofed(houses: Parcels, region: Region) -> list[Quads]:
     ]
 
 
-def _hedges(lots: Parcels) -> list[Quads]:
-    """Clipped hedges along the back, one side and part of the front: bushes in the shape of walls."""
+def _bounds(lots: Parcels, material: Material, width: float) -> list[Quads]:
+    """Hedges or walls along the back, one side and part of the front of lots."""
     length, depth = (np.maximum(metres, 8.0) for metres in size(lots.corners))
-    front = lots.where(ticket(lots.keys, "front hedge") < 0.5)
+    front = lots.where(ticket(lots.keys, "front") < 0.6)
     rows = (
-        piece(lots, (0.0, 1.0), (1.0 - _HEDGE / depth, 1.0), number=11),
-        piece(lots, (0.0, _HEDGE / length), (0.0, 1.0), number=12),
-        piece(front, (0.0, 0.78), (0.0, _HEDGE / np.maximum(size(front.corners)[1], 8.0)), number=13),
+        piece(lots, (0.0, 1.0), (1.0 - width / depth, 1.0), number=11),
+        piece(lots, (0.0, width / length), (0.0, 1.0), number=12),
+        piece(front, (0.0, 0.78), (0.0, width / np.maximum(size(front.corners)[1], 8.0)), number=13),
     )
-    return [roofs(row, Material.BUSH, between(row.keys, "hedge", 1.3, 2.4)) for row in rows]
+    return [roofs(row, material, between(row.keys, "high", 1.3, 2.4)) for row in rows]
 
 
 def _homes(lots: Parcels, twin: NDArray[np.bool_], plan: Suburb) -> tuple[Parcels, Parcels]:
@@ -173,7 +176,8 @@ def _gardens(lots: Parcels, region: Region, plan: Suburb) -> tuple[list[Quads], 
     length, _ = size(lots.corners)
     drives = piece(lots, (1.0 - 3.6 / np.maximum(length, 8.0), 0.99), (0.0, between(keys, "drive", 0.3, 0.6)), number=3)
     paving = drawn(drives.keys, "drive", ((Material.CONCRETE, 3), (Material.PAVING, 2), (Material.ASPHALT, 2)))
-    terraces = piece(lots, (0.15, 0.65), (0.5, between(keys, "terrace", 0.62, 0.74)), number=4)
+    sitting = lots.where(ticket(keys, "sitting") < 0.65)
+    terraces = piece(sitting, (0.15, 0.65), (0.5, between(sitting.keys, "terrace", 0.62, 0.74)), number=4)
     beds = lots.where(ticket(keys, "bed") < 0.35)
     beds = piece(beds, (0.08, between(beds.keys, "bed", 0.3, 0.8)), (0.82, 0.96), number=5)
     wet = lots.where(ticket(keys, "pool") < plan.pools)
