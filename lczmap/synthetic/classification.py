@@ -49,11 +49,11 @@ def classify_scene(
     # the shadow of a tower is as dark as water, but not as black at 1.6 um
     classes[(near < 0.07) & (short < 0.07)] = 2
     classes[(near < 0.085) & (short < 0.028)] = 6
-    if sky.shade.any():
+    if not sky.clear:
         shade = np.roll(halved(sky.shade), 1, axis=1)
         classes[(shade + 0.06 * mistake("shadow") > 0.2) & (classes != 6)] = 3
     classes[(blue > 0.24) & (_patches(seed, purpose, coarse) > 0.45)] = 8
-    if sky.opacity.any():
+    if not sky.clear:
         opacity = ndimage.uniform_filter(halved(sky.opacity), 3) + 0.03 * mistake("cloud")
         classes[opacity > 0.11] = 10
         classes[opacity > 0.25] = 8

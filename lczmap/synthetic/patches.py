@@ -184,7 +184,8 @@ def _place(rng: np.random.Generator, region: Region) -> tuple[TownPlan, PixelGri
 
 def _on_ten_metres(reflectance: NDArray[np.float32], metres: int) -> NDArray[np.uint16]:
     """Digital numbers on 10 m pixels, 20 m bands interpolated as in a run; the outermost are worthless."""
-    numbers = np.clip(np.rint(reflectance / np.float32(REFLECTANCE_SCALE)), 1, 65_535).astype(np.uint16)
+    scaled = np.rint(reflectance / np.float32(REFLECTANCE_SCALE))
+    numbers: NDArray[np.uint16] = np.clip(scaled, 1, 65_535).astype(np.uint16)
     if metres == PIXEL_METRES:
         return numbers
     # weights 9, 3, 3, 1 sixteenths, halves rounded up

@@ -63,6 +63,8 @@ class Sky:
     """0 clear to 1 opaque (rows, columns)."""
     shade: NDArray[np.float32]
     """Share of direct sunlight kept from the ground by clouds (rows, columns)."""
+    clear: bool
+    """Whether the date has no clouds anywhere: what is done without them must not depend on the window."""
 
 
 def sun_at(taken: datetime, *, lon: float, lat: float) -> Sun:
@@ -133,15 +135,15 @@ def sky_over(clouds: Clouds, grid: PixelGrid) -> Sky:
     """The clouds over a window at 10 m, edges on multiples of 20 m."""
     if math.isinf(clouds.base):
         none = np.zeros((grid.height, grid.width), dtype=np.float32)
-        return Sky(opacity=none, shade=none)
+        return Sky(opacity=none, shade=none, clear=True)
     opacity = _opacity(clouds, grid, (0, 0))
     shade = ndimage.uniform_filter(_opacity(clouds, grid, clouds.shift), 5, mode="nearest")
-    return Sky(opacity=opacity, shade=np.float32(0.9) * shade)
+    return Sky(opacity=opacity, shade=np.float32(0.9) * shade, clear=False)
 
 
 def veil(surface: NDArray[np.float32], sky: Sky, clouds: Clouds) -> NDArray[np.float32]:
     """What is seen through the sky: the shaded ground behind the clouds, (10, rows, columns)."""
-    if not (sky.opacity.any() or sky.shade.any()):
+    if sky.clear:
         return surface
     diffuse, cloud = (np.array(values, dtype=np.float32)[:, None, None] for values in (clouds.diffuse, _CLOUD))
     lit = surface * (1.0 - sky.shade * (1.0 - diffuse))
