@@ -195,7 +195,7 @@ def soil(quarters: Quarters, region: Region) -> Shapes:
     if region.name == "desert":
         kind = pick(quarters.district, "kind", (4, 1, 1))
     else:
-        kind = pick(quarters.district, "kind", (0.6, 4, 1.5))
+        kind = pick(quarters.district, "kind", (0.1, 4, 1.5))
     return join([make(quarters.where(kind == k), region) for k, make in enumerate((_dunes, _site, _bed))])
 
 

@@ -16,9 +16,9 @@ from lczmap.synthetic.shapes import Discs, Layer, Quads, join_discs, quads
 from lczmap.synthetic.townplan import Quarters
 from lczmap.synthetic.weave.green import Planting, drift, places_in, rows_along
 
-_ROADS = 0.4
+_ROADS = 0.25
 """Share of borders with a road."""
-_BRIDGES = 0.22
+_BRIDGES = 0.38
 """Share of borders whose road bridges the water."""
 _LANE = 3.0
 """Width of a lane, metres."""
