@@ -1,14 +1,14 @@
 """A model card in words for people: `lczmap models NAME`."""
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from lczmap.words.modelcard import MetricTable, ModelCard
 
 WIDTH = 100
 """Letters on a line."""
-
-Figures = Mapping[str, float]
+LEAST = 40
+"""Letters that long names of rows are given, or their table is told in running text."""
 
 
 def card_lines(card: ModelCard) -> Iterator[str]:
@@ -37,25 +37,31 @@ def card_lines(card: ModelCard) -> Iterator[str]:
     for table in card.metrics:
         yield ""
         yield from _wrapped(f"{table.heading[:1].upper()}{table.heading[1:]}", "", "")
-        yield from _figures(table)
+        if table.rows:
+            yield from _figures(table)
 
 
 def _figures(table: MetricTable) -> Iterator[str]:
-    """A table where it fits, else the figures of each row in running text."""
-    columns = list(dict.fromkeys(column for figures in table.rows.values() for column in figures))
-    name = max((len(row) for row in table.rows), default=0)
-    widths = [max(len(_spoken(column)), 6) for column in columns]
-    if name + sum(widths) + 2 * len(widths) + 2 > WIDTH:
-        for row, figures in table.rows.items():
-            yield from _wrapped(row, "  ", "  ")
-            yield from _wrapped(
-                ", ".join(f"{_spoken(key)} {value:g}" for key, value in figures.items()), " " * 4, " " * 4
-            )
+    """A table where it fits, long names folded, else the figures of each row in running text."""
+    columns = [_spoken(key) for key in table.columns]
+    rows = {
+        name: [f"{figures[key]:g}" if key in figures else "" for key in table.columns]
+        for name, figures in table.rows.items()
+    }
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows.values(), strict=True)]
+    longest = max(map(len, rows))
+    left = min(longest, WIDTH - 2 - sum(widths) - 2 * len(widths))
+    if left < min(longest, LEAST):
+        for name, cells in rows.items():
+            told = [f"{column} {cell}" for column, cell in zip(columns, cells, strict=True) if cell]
+            yield from _wrapped(name, "  ", "  ")
+            yield from _wrapped(", ".join(told), "    ", "    ")
         return
-    yield _row("", name, [_spoken(column) for column in columns], widths)
-    for row, figures in table.rows.items():
-        cells = [f"{figures[column]:g}" if column in figures else "" for column in columns]
-        yield _row(row, name, cells, widths)
+    yield _row("", left, columns, widths)
+    for name, cells in rows.items():
+        *above, last = textwrap.wrap(name, left, subsequent_indent="  ")
+        yield from (f"  {line}" for line in above)
+        yield _row(last, left, cells, widths)
 
 
 def _row(name: str, wide: int, cells: Sequence[str], widths: Sequence[int]) -> str:

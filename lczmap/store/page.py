@@ -191,7 +191,8 @@ def _metrics(metrics: Table) -> str:
     parts: list[str] = []
     for heading, rows in metrics.items():
         table = {name: _table(figures) for name, figures in _table(rows).items()}
-        columns = list(dict.fromkeys(column for figures in table.values() for column in figures))
+        fullest_first = sorted(table.values(), key=len, reverse=True)
+        columns = list(dict.fromkeys(column for figures in fullest_first for column in figures))
         lines = [
             (name, *(f"{_number(figures[column]):g}" if column in figures else "" for column in columns))
             for name, figures in table.items()

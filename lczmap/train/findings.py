@@ -7,7 +7,7 @@ teacher's labels, which it keeps.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +20,14 @@ from lczmap.models.resnet11 import ResNet11
 from lczmap.models.resnet11_fast import fast_resnet11
 from lczmap.train.calibrate import fit_temperature
 from lczmap.train.card import HELD_OUT, PLACES, TOWNS, UNSEEN_CITY, Findings
-from lczmap.train.domain import DIRECTIONS, fit_domain, statement, strangers
+from lczmap.train.domain import DIRECTIONS, FALSE_ALARMS, fit_domain, statement, strangers
 from lczmap.train.evaluate import Codes, confusion, scores
 from lczmap.train.judge import (
     Compared,
     Figures,
     Tables,
     calibration_tables,
+    energy,
     flagged_figures,
     known_weaknesses,
     places_tables,
@@ -44,6 +45,8 @@ LOT = 4
 """Patches computed at once: as the classifier does it on a CPU."""
 SIMULATED_MOST = 1500
 """Simulated patches of a group at most; more would hardly change a figure and cost the teacher minutes."""
+VALIDATION = "validation patches (they set the thresholds)"
+"""How the card names the patches that temperature and thresholds are fitted on."""
 STRANGERS = 200
 """Held-out patches that altered ones are made from."""
 
@@ -108,7 +111,7 @@ def find(network: ResNet11, evidence: Evidence) -> Found:
     groups = dict(_simulated_groups(eyes, evidence.simulated)) if evidence.simulated is not None else {}
     if groups:
         tables |= simulated_tables(groups)
-    known = {**places, **{name: each for name, (_, each) in groups.items()}}
+    known = {VALIDATION: held, **places, **{name: each for name, (_, each) in groups.items()}}
     tables |= _strangeness_table(eyes, domain, known, ground, evidence.folders)
     for name, figures in next(iter(tables.values())).items():
         logger.info("%s: %s", name, figures)
@@ -207,22 +210,27 @@ def _simulated_groups(eyes: Eyes, simulated: Simulated) -> Iterator[tuple[str, t
 def _strangeness_table(
     eyes: Eyes,
     domain: dict[str, NDArray[np.generic]],
-    known: dict[str, Compared],
+    known: Mapping[str, Compared],
     ground: Pixels,
     folders: Sequence[Path],
 ) -> Tables:
-    """How many are flagged: of what a run may well see, and of what it should never see."""
+    """How many are flagged: of what a run may well see, and of what it should never see.
+
+    The first of `known` sets the threshold of the energy that the score is compared with.
+    """
     score = domain_from({name: values.astype(np.float32) for name, values in domain.items()})
     assert score is not None  # noqa: S101 - for the type checker
+    threshold = float(np.quantile(energy(next(iter(known.values())).logits), 1 - FALSE_ALARMS))
 
-    def flagged(features: NDArray[np.float32]) -> Figures:
-        return flagged_figures(score.strangeness(torch.from_numpy(features)).numpy())
+    def flagged(features: NDArray[np.float32], logits: NDArray[np.float32]) -> Figures:
+        strangeness = score.strangeness(torch.from_numpy(features)).numpy()
+        return flagged_figures(strangeness, logits, energy_threshold=threshold)
 
-    rows = {name: flagged(each.features) for name, each in known.items()}
+    rows = {name: flagged(each.features, each.logits) for name, each in known.items()}
     altered = strangers(ground[some(np.arange(len(ground)), STRANGERS)])
     for name, patches in (*refused_patches(folders), *altered.items()):
         if len(patches):
-            rows[f"stranger: {name}"] = flagged(eyes.student(patches)[0])
+            rows[f"stranger: {name}"] = flagged(*eyes.student(patches))
     return {"share of windows flagged out of domain": rows}
 
 

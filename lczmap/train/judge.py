@@ -207,13 +207,23 @@ def _with_shares(zones: Sequence[Lcz], shares: NDArray[np.float64]) -> str:
     return ", ".join(f"LCZ {zone.label} ({shares[zone.code - 1]:.2f})" for zone in LCZ if zone in zones)
 
 
-def flagged_figures(strangeness: NDArray[np.float32]) -> Figures:
-    """How many of some patches are out of domain, and how strange the middle one looks."""
+def energy(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Energy `(n,)` of logits, high where no class is sure (Liu et al. 2020, arXiv:2010.03759): to compare with."""
+    highest = logits.max(axis=1).astype(np.float64)
+    result: NDArray[np.float64] = -highest - np.log(np.exp(logits - highest[:, None]).sum(axis=1))
+    return result
+
+
+def flagged_figures(
+    strangeness: NDArray[np.float32], logits: NDArray[np.float32], *, energy_threshold: float
+) -> Figures:
+    """How many of some patches are out of domain, how strange the middle one looks, what energy would have flagged."""
     return rounded_figures(
         {
             "patches": len(strangeness),
             "flagged": float((strangeness > 1).mean()),
             "median_strangeness": float(np.median(strangeness)),
+            "flagged_by_energy": float((energy(logits) > energy_threshold).mean()),
         }
     )
 

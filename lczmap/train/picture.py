@@ -85,7 +85,7 @@ def write_reliability(states: Mapping[str, Reliability], path: Path) -> None:
     centres = (np.arange(len(last.count)) + 0.5) / len(last.count)
     below.bar(centres, last.count, width=0.9 / len(last.count), color=SHADES[-1])
     above.set(ylabel="share that the teacher agrees with", xlim=(0, 1), ylim=(0, 1))
-    above.legend(fontsize=8, frameon=False, loc="upper left")
+    above.legend(fontsize=8, frameon=False, loc="lower right")
     below.set(xlabel="confidence of the student", ylabel="windows")
     for axes in (above, below):
         _plain(axes)
@@ -108,13 +108,13 @@ def write_disagreements(found: Disagreement, path: Path) -> None:
             for who, each in (("T", found.labels[row]), ("S", found.probabilities[row]))
         ]
         axes.set_title("\n".join(words), fontsize=6.5, color=INK, loc="left", pad=3)
-        place = found.places[row].split("(")[0].split(",")[0].strip()
+        place = found.places[row].removeprefix("unseen blocks of ").split("(")[0].split(",")[0].strip()
         axes.text(0, 34.5, place, fontsize=5.5, color=SOFT, clip_on=False)
     foot = (
         "T teacher, S student, with the probability each gives its class. Contains modified Copernicus Sentinel data."
     )
     figure.text(0.01, 0.008, foot, fontsize=6.5, color=SOFT)
-    figure.subplots_adjust(left=0.01, right=0.99, top=0.9, bottom=0.05, wspace=0.08, hspace=0.38)
+    figure.subplots_adjust(left=0.01, right=0.99, top=0.92, bottom=0.05, wspace=0.08, hspace=0.38)
     _save(figure, path)
 
 

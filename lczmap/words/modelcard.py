@@ -32,6 +32,12 @@ class MetricTable:
     rows: Mapping[str, Mapping[str, float]]
     """Figures by name, by the name of the held-out data they were measured on."""
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all figures, in the order of the row that has most of them."""
+        fullest_first = sorted(self.rows.values(), key=len, reverse=True)
+        return tuple(dict.fromkeys(column for figures in fullest_first for column in figures))
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
