@@ -35,7 +35,7 @@ from lczmap.synthetic.weave.blocks import (
     turned_parcels,
 )
 from lczmap.synthetic.weave.green import GARDEN_TREES, STREET_TREES, rows_along, scattered
-from lczmap.synthetic.weave.traffic import driving, parked
+from lczmap.synthetic.weave.traffic import avenues, driving, parked
 
 _PITCHED = (Material.TILE_ROOF, Material.DARK_ROOF, Material.GREY_ROOF, Material.RUST_ROOF, Material.BLUE_ROOF)
 _COURTS = ((Material.PAVING, 4.0), (Material.CONCRETE, 3.0), (Material.ASPHALT, 1.5))
@@ -110,19 +110,22 @@ def _perimeter(quarters: Quarters, region: Region) -> Shapes:
     eaves = np.rint(base + between(houses.keys, "storeys", -0.9, 0.9)) * FLOOR_METRES + 0.8
     front, plant = wall_to_wall(houses, region, eaves=eaves, share=region.tilted)
     behind = _court(core, region)
-    greener = blocks.where(ticket(blocks.keys, "avenue") < 0.7)
+    # a street has trees or has none
+    lined = 0.75 * (ticket(child_keys(blocks.keys[:, None], np.arange(4)), "lined") < 0.5 * region.green)
     moving, dashes = driving(quarters)
+    verges, verge_trees = avenues(quarters, region)
     return join(
         [
             shapes(
                 ground=[
                     streets(quarters),
+                    verges,
                     surface(blocks, Material.PAVING, Layer.BLOCK),
                     surface(homes, Material.CONCRETE, Layer.LOT),
                 ],
                 details=[dashes, moving, parked(blocks, outward=1.2, share=0.55)],
                 roofs=[front, plant],
-                crowns=[rows_along(greener, STREET_TREES, spacing=9.0, outward=-0.6, share=0.4 * region.green)],
+                crowns=[verge_trees, rows_along(blocks, STREET_TREES, spacing=9.0, outward=-0.6, share=lined)],
             ),
             behind,
             _squares(squares, special[special > 0] == 2, region),
@@ -221,9 +224,11 @@ def _solid(quarters: Quarters, region: Region) -> Shapes:
     wing_roofs, more = wall_to_wall(wing, region, eaves=lower, share=0.0)
     gaps = plots.where(open_plot)
     moving, dashes = driving(quarters)
+    verges, verge_trees = avenues(quarters, region)
     return shapes(
         ground=[
             streets(quarters),
+            verges,
             surface(blocks, Material.CONCRETE, Layer.BLOCK),
             surface(plots, drawn(keys, "court", _COURTS), Layer.LOT),
             surface(gaps, drawn(gaps.keys, "gap", region.yards), Layer.PATCH),
@@ -231,6 +236,7 @@ def _solid(quarters: Quarters, region: Region) -> Shapes:
         details=[dashes, moving, parked(blocks, outward=1.0, share=0.3)],
         roofs=[front_roofs, plant, wing_roofs, more],
         crowns=[
+            verge_trees,
             scattered(plots, GARDEN_TREES, per_hectare=30.0 * region.green, purpose="court"),
             rows_along(blocks, STREET_TREES, spacing=11.0, outward=0.6, share=0.28 * region.green),
         ],

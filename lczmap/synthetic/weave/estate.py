@@ -36,7 +36,7 @@ from lczmap.synthetic.weave.blocks import (
     within_budget,
 )
 from lczmap.synthetic.weave.green import STREET_TREES, rows_along, scattered
-from lczmap.synthetic.weave.traffic import car_park, driving, parked
+from lczmap.synthetic.weave.traffic import avenues, car_park, driving, parked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +91,14 @@ def estate(quarters: Quarters, region: Region, plan: Estate) -> Shapes:
     ground, cars = _grounds(quarters, site, region, plan)
     hats = _hats(site, bodies, height, region)
     moving, dashes = driving(quarters)
+    verges, verge_trees = avenues(quarters, region)
     watered = ticket(site.lots.keys, "watered") < 0.25 + region.green
     base = np.where(watered, np.uint8(Material.GRASS), drawn(site.lots.keys, "base", unsealed(region.yards)))
     shops = _shops(site.lots, region) if plan.heights[0] > 25.0 else ()
     return shapes(
         ground=[
             streets(quarters),
+            verges,
             surface(blocks, Material.PAVING, Layer.BLOCK),
             surface(site.lots, base, Layer.LOT),
             *ground,
@@ -104,7 +106,8 @@ def estate(quarters: Quarters, region: Region, plan: Estate) -> Shapes:
         details=[dashes, moving, parked(blocks, outward=1.1, share=0.35), cars],
         roofs=[*hats, *shops],
         crowns=[
-            scattered(site.cells, STREET_TREES, per_hectare=62.0 * region.green, purpose="estate"),
+            verge_trees,
+            scattered(site.cells, STREET_TREES, per_hectare=54.0 * region.green, purpose="estate"),
             rows_along(blocks, STREET_TREES, spacing=9.0, outward=-2.6, share=0.6 * region.green),
         ],
     )

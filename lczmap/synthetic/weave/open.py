@@ -31,7 +31,7 @@ from lczmap.synthetic.weave.blocks import (
 )
 from lczmap.synthetic.weave.estate import Estate, estate
 from lczmap.synthetic.weave.green import GARDEN_TREES, STREET_TREES, rows_along, scattered
-from lczmap.synthetic.weave.traffic import driving, parked
+from lczmap.synthetic.weave.traffic import avenues, driving, parked
 
 
 def open_midrise(quarters: Quarters, region: Region) -> Shapes:
@@ -100,10 +100,11 @@ def open_lowrise(quarters: Quarters, region: Region) -> Shapes:
     houses, garages = _homes(lots, twin, plan)
     ground, cars = _gardens(lots, region, plan)
     moving, dashes = driving(quarters)
+    verges, verge_trees = avenues(quarters, region)
     hedged = ticket(lots.keys, "hedge") < plan.hedges * (0.2 + region.green)
     walled = ~hedged & (ticket(lots.keys, "wall") < plan.walls)
     return shapes(
-        ground=[streets(quarters), surface(blocks, Material.CONCRETE, Layer.BLOCK), *ground],
+        ground=[streets(quarters), verges, surface(blocks, Material.CONCRETE, Layer.BLOCK), *ground],
         details=[dashes, moving, parked(blocks, outward=1.0, share=0.16), cars],
         roofs=[
             *_roofed(houses, region),
@@ -112,6 +113,7 @@ def open_lowrise(quarters: Quarters, region: Region) -> Shapes:
             *_bounds(lots.where(walled), Material.CONCRETE, 0.8),
         ],
         crowns=[
+            verge_trees,
             scattered(lots, GARDEN_TREES, per_hectare=75.0 * (0.15 + region.green), purpose="garden"),
             rows_along(blocks, STREET_TREES, spacing=11.0, outward=-2.4, share=0.5 * region.green),
         ],

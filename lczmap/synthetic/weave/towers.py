@@ -28,7 +28,7 @@ from lczmap.synthetic.weave.blocks import (
 )
 from lczmap.synthetic.weave.estate import Estate, estate
 from lczmap.synthetic.weave.green import STREET_TREES, rows_along, scattered
-from lczmap.synthetic.weave.traffic import driving, parked
+from lczmap.synthetic.weave.traffic import avenues, driving, parked
 
 
 def compact_highrise(quarters: Quarters, region: Region) -> Shapes:
@@ -46,9 +46,11 @@ def compact_highrise(quarters: Quarters, region: Region) -> Shapes:
     base = floors(podiums.keys, 8.0, 26.0)
     mix = flat_only(region.town_roofs)
     moving, dashes = driving(quarters)
+    verges, verge_trees = avenues(quarters, region)
     return shapes(
         ground=[
             streets(quarters),
+            verges,
             surface(blocks, Material.PAVING, Layer.BLOCK),
             surface(plots, drawn(plots.keys, "floor", ((Material.PAVING, 3), (Material.CONCRETE, 3))), Layer.LOT),
         ],
@@ -60,6 +62,7 @@ def compact_highrise(quarters: Quarters, region: Region) -> Shapes:
             *_walled(walled, region),
         ],
         crowns=[
+            verge_trees,
             rows_along(blocks, STREET_TREES, spacing=9.0, outward=-0.8, share=0.45 * region.green),
             scattered(plazas, STREET_TREES, per_hectare=110.0 * region.green, purpose="plaza"),
         ],
@@ -110,10 +113,10 @@ def open_highrise(quarters: Quarters, region: Region) -> Shapes:
         lengths=(37.0, 64.0),
         points=0.45,
         depth=(13.5, 16.5),
-        pitch=48.0,
+        pitch=46.0,
         heights=(27.0, region.tallest),
         low=3.2,
         facing_south=region.name == "dense_asian",
-        impervious=0.375,
+        impervious=0.385,
     )
     return estate(quarters, region, plan)

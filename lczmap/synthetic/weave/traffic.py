@@ -3,15 +3,20 @@
 In: blocks, quarters and parking ground. Out: quads 4.4 x 1.8 m and thinner, for pixels of 1 m.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from lczmap.synthetic.chance import Keys, between, child_keys, ticket
 from lczmap.synthetic.materials import Material
 from lczmap.synthetic.quads import Corners, Parcels, at, direction, edge_lengths, inset, rectangles, size
-from lczmap.synthetic.shapes import Layer, Quads, quads
+from lczmap.synthetic.region import Region
+from lczmap.synthetic.shapes import Discs, Layer, Quads, join_quads, quads
 from lczmap.synthetic.townplan import Quarters
-from lczmap.synthetic.weave.blocks import fresh
+from lczmap.synthetic.weave.blocks import drawn, fresh
+from lczmap.synthetic.weave.green import STREET_TREES, rows_along
+from lczmap.synthetic.weave.lanes import edge_keys
 
 _CAR = (4.4, 1.8)
 _BAY = 2.7
@@ -20,6 +25,12 @@ _ROW = 8.2
 """Depth of a row of bays with its share of the aisle, metres."""
 _LANE = 3.4
 """Width of a lane of a main road, metres."""
+_CROSSING = 12.0
+"""Length of an edge that crossings take, metres: half at either end for cars, all of it for verges."""
+_VERGE = 2.0
+"""Width of half a verge, metres."""
+_AVENUES = 0.3
+"""Share of main roads with a verge."""
 
 
 def parked(blocks: Parcels, *, outward: float, share: float) -> Quads:
@@ -30,9 +41,9 @@ def parked(blocks: Parcels, *, outward: float, share: float) -> Quads:
         outward: distance of the row from the edge, metres.
         share: of the places that are taken, on average over streets.
     """
-    middle, along, keys = _along_edges(blocks.corners, blocks.keys, spacing=6.0, outward=outward)
-    taken = ticket(keys, "parked") < share
-    return _cars(middle[taken], along[taken], keys[taken])
+    row = _along_edges(blocks.corners, blocks.keys, spacing=6.0, outward=outward)
+    row = row.where(ticket(row.keys, "parked") < share)
+    return _cars(row.middle, row.along, row.keys)
 
 
 def driving(quarters: Quarters, *, lanes: int = 2) -> tuple[Quads, Quads]:
@@ -42,28 +53,50 @@ def driving(quarters: Quarters, *, lanes: int = 2) -> tuple[Quads, Quads]:
         quarters: between the roads.
         lanes: of the half, 1 or 2.
     """
-    keys = fresh(quarters.keys, 70)
+    keys, tended = fresh(quarters.keys, 70), _avenue(quarters).ravel()
     moving = []
     for lane in range(lanes):
-        own = fresh(keys, lane)
-        middle, along, car = _along_edges(quarters.corners, own, spacing=14.0, outward=-_LANE * (lane + 0.5))
-        on = ticket(car, "driving") < 0.2
-        moving.append((middle[on], along[on], car[on]))
-    cars = _cars(*(np.concatenate(column) for column in zip(*moving, strict=True)))
-    middle, along, dash = _along_edges(quarters.corners, fresh(keys, 2), spacing=11.0, outward=-_LANE)
-    middle, along, dash = (
-        middle[: (lanes - 1) * len(dash)],
-        along[: (lanes - 1) * len(dash)],
-        dash[: (lanes - 1) * len(dash)],
-    )
+        row = _along_edges(quarters.corners, fresh(keys, lane), spacing=14.0, outward=-_LANE * (lane + 0.5))
+        # the inner lane of an avenue is its verge
+        moving.append(row.where((ticket(row.keys, "driving") < 0.2) & ~(tended[row.edge] & (lane == 0))))
+    cars = [_cars(row.middle, row.along, row.keys) for row in moving]
+    lines = _along_edges(quarters.corners, fresh(keys, 2), spacing=11.0, outward=-_LANE)
+    lines = lines.where(~tended[lines.edge] & (lanes > 1))
     dashes = quads(
-        rectangles(middle, along, 3.0, 0.55),
+        rectangles(lines.middle, lines.along, 3.0, 0.55),
         material=Material.MARKING,
-        tone=ticket(dash, "tone"),
-        keys=dash,
+        tone=ticket(lines.keys, "tone"),
+        keys=lines.keys,
         layer=Layer.LINE,
     )
-    return cars, dashes
+    return join_quads(cars), dashes
+
+
+def avenues(quarters: Quarters, region: Region) -> tuple[Quads, Discs]:
+    """Green verges with trees in the middle of some main roads, each quarter its own half of them."""
+    tended = _avenue(quarters).ravel()
+    keys = child_keys(fresh(quarters.keys, 72)[:, None], np.arange(4)).ravel()[tended]
+    starts, ends = quarters.corners.reshape(-1, 2), np.roll(quarters.corners, -1, axis=1).reshape(-1, 2)
+    starts, gap = starts[tended], (ends - starts)[tended]
+    long = np.linalg.norm(gap, axis=1)
+    along = gap / np.maximum(long, 1.0)[:, None]
+    inward = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    verge = rectangles(
+        starts + gap / 2.0 + inward * (_VERGE / 2.0), along, np.maximum(long - 2.0 * _CROSSING, 1.0), _VERGE
+    )
+    strips = Parcels(corners=verge, keys=keys, parent=np.arange(len(keys)))
+    # one row a half, along the middle of the road
+    share = np.outer(ticket(keys, "lined") < 0.3 + region.green, [0.8, 0.0, 0.0, 0.0])
+    ground = drawn(keys, "verge", ((Material.GRASS, 0.1 + region.green), (Material.PAVING, 0.4)))
+    return (
+        quads(verge, material=ground, tone=ticket(keys, "tone"), keys=keys, layer=Layer.LINE),
+        rows_along(strips, STREET_TREES, spacing=10.0, outward=-0.9, share=share),
+    )
+
+
+def _avenue(quarters: Quarters) -> NDArray[np.bool_]:
+    """Which edges of quarters are avenues `(n, 4)`, the same from both sides."""
+    return np.asarray(ticket(edge_keys(quarters.corners), "avenue") < _AVENUES)
 
 
 def car_park(ground: Parcels, *, share: float) -> Quads:
@@ -104,18 +137,35 @@ def _cars(middle: NDArray[np.float64], along: NDArray[np.float64], keys: Keys) -
     )
 
 
-def _along_edges(
-    corners: Corners, keys: Keys, *, spacing: float, outward: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], Keys]:
-    """Places along every edge: points `(k, 2)`, unit directions `(k, 2)`, keys `(k,)`."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Row:
+    """Places in rows along edges."""
+
+    middle: NDArray[np.float64]
+    """`(n, 2)` metres."""
+    along: NDArray[np.float64]
+    """Unit direction of the edge `(n, 2)`."""
+    keys: Keys
+    """`(n,)`."""
+    edge: NDArray[np.int64]
+    """Which edge, four to a parcel, `(n,)`."""
+
+    def where(self, keep: NDArray[np.bool_]) -> "_Row":
+        """Those where `keep (n,)` is true."""
+        return _Row(middle=self.middle[keep], along=self.along[keep], keys=self.keys[keep], edge=self.edge[keep])
+
+
+def _along_edges(corners: Corners, keys: Keys, *, spacing: float, outward: float) -> _Row:
+    """Places along every edge, as far outward as wished."""
     starts, ends = corners.reshape(-1, 2), np.roll(corners, -1, axis=1).reshape(-1, 2)
     lengths = edge_lengths(corners).ravel()
     # corners stay free
-    counts = np.maximum(np.floor((lengths - 12.0) / spacing), 0).astype(np.int64)
+    counts = np.maximum(np.floor((lengths - _CROSSING) / spacing), 0).astype(np.int64)
     edge = np.repeat(np.arange(len(counts)), counts)
     index = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts)
     own = child_keys(child_keys(keys[edge // 4], 15_485_863 + edge % 4), index)
     along = ((ends - starts) / np.maximum(lengths, 1e-9)[:, None])[edge]
     out = np.stack([along[:, 1], -along[:, 0]], axis=1)
-    far = 6.0 + (index + 0.5 + between(own, "stray", -0.12, 0.12)) * (lengths[edge] - 12.0) / counts[edge]
-    return starts[edge] + along * far[:, None] + out * outward, along, own
+    stray = index + 0.5 + between(own, "stray", -0.12, 0.12)
+    far = _CROSSING / 2.0 + stray * (lengths[edge] - _CROSSING) / counts[edge]
+    return _Row(middle=starts[edge] + along * far[:, None] + out * outward, along=along, keys=own, edge=edge)
