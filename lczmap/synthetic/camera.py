@@ -17,6 +17,8 @@ from lczmap.synthetic.texture import Textures, Turns, textures, turns
 
 RGB_BANDS = (2, 1, 0)
 """B04, B03 and B02 in the ten-band order."""
+STOCK_VARIETY = 0.6
+"""How far the stocks of simulated cities differ, for scenes and pictures alike."""
 _LUMINANCE = (0.3, 0.59, 0.11)
 _RED_REACH = 0.25
 """Share of green in the film's red."""
@@ -160,9 +162,8 @@ def camera_of(
     """
     chosen = look or LOOKS[region]
     season = Season(day=day, latitude=region_of(region).latitude if latitude is None else latitude)
-    colours = reflectances(season, stock=stock or 0, variety=0.0 if stock is None else 1.0, warmth=(1.0, 1.0, 1.0))[
-        list(RGB_BANDS)
-    ]
+    variety = 0.0 if stock is None else STOCK_VARIETY
+    table = reflectances(season, stock=stock or 0, variety=variety, warmth=(1.0, 1.0, 1.0))
     count = len(Material)
     relief = np.array([_RELIEF.get(material, _PLAIN) for material in Material], dtype=np.float32)
     cell = np.array([_CELL.get(material, (2.6, 2.6)) for material in Material])
@@ -170,7 +171,7 @@ def camera_of(
     bumps[[*CROWNS, Material.SCRUB]] = _LUMPY
     return Camera(
         look=chosen,
-        colours=_tinted(colours, chosen),
+        colours=_tinted(table[list(RGB_BANDS)], chosen),
         relief=np.ascontiguousarray(relief.T),
         bumps=bumps,
         turning=turns(cell),

@@ -65,7 +65,8 @@ def flight_over(plan: TownPlan, taken: datetime, sun: Sun, *, latitude: float | 
     """
     day = taken.timetuple().tm_yday
     look = varied(LOOKS[plan.region.name], plan.seed)
-    return Flight(taken=taken, sun=sun, camera=camera_of(plan.region.name, day=day, latitude=latitude, look=look))
+    camera = camera_of(plan.region.name, day=day, latitude=latitude, stock=plan.seed, look=look)
+    return Flight(taken=taken, sun=sun, camera=camera)
 
 
 def photograph(plan: TownPlan, grid: PixelGrid, flight: Flight) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
