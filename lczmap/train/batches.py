@@ -61,7 +61,7 @@ class Drawing:
     """Share whose 20 m bands are made anew from 2x2 means, smoothly; of zoomed windows all but the doubled ones."""
     softened: float = 0.15
     """Share the student alone sees shifted by part of a pixel."""
-    simulated: float = 0.3
+    simulated: float = 0.4
     """Share of a batch that is simulated, where there is such; relit half as often as real windows, and never mixed."""
 
 

@@ -22,12 +22,20 @@ from lczmap.synthetic.region import REGION_NAMES, RegionName
 logger = logging.getLogger(__name__)
 
 
-def write_patches(region: RegionName, seed: int, *, cells: int, out: Path) -> Path:
-    """Write the folder of one region and seed, whole or not at all; return it."""
+LOW_SUN = (18.0, 35.0)
+"""Elevations of a low sun, degrees."""
+
+
+def write_patches(region: RegionName, seed: int, *, cells: int, out: Path, low_sun: bool = False) -> Path:
+    """Write the folder of one region and seed, whole or not at all; return it.
+
+    Every date has its own sun, unless a low one is asked for: then the folder has one, drawn by its seed.
+    """
     folder = out / f"{region}-{seed}"
     if (folder / "patches.csv").exists():
         return folder
-    made = simulated_patches(region, seed=seed, cells=cells)
+    sun = float(np.random.default_rng(seed).uniform(*LOW_SUN)) if low_sun else None
+    made = simulated_patches(region, seed=seed, cells=cells, sun=sun)
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / "patches.npz", x=made.x, truth=made.truth, share=made.share, sun=made.sun)
     # the table comes last: a folder without it is made again
@@ -47,12 +55,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--regions", nargs="+", choices=REGION_NAMES, default=list(REGION_NAMES))
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     parser.add_argument("--cells", type=int, default=400, help="patches of each region and seed")
+    parser.add_argument("--low-sun", action="store_true", help="a sun of 18 to 35 degrees, instead of the dates' own")
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     with ProcessPoolExecutor(options.processes) as pool:
         jobs = [
-            pool.submit(write_patches, region, seed, cells=options.cells, out=options.out)
+            pool.submit(write_patches, region, seed, cells=options.cells, out=options.out, low_sun=options.low_sun)
             for seed, region in product(options.seeds, options.regions)
         ]
         for job in jobs:
