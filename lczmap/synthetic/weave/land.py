@@ -11,7 +11,7 @@ from lczmap.synthetic.region import Region, RegionName
 from lczmap.synthetic.shapes import Discs, Layer, Quads, Shapes, discs, shapes
 from lczmap.synthetic.townplan import Quarters
 from lczmap.synthetic.weave.blocks import drawn, fresh, grown, shrunk, surface
-from lczmap.synthetic.weave.green import Planting, places_in, planted, rows_along, scattered
+from lczmap.synthetic.weave.green import Planting, drift, places_in, planted, rows_along, scattered
 from lczmap.synthetic.weave.lanes import HEDGE, bent, country, crossing, ribbons, verge
 
 _FARM: Mapping[RegionName, float] = {
@@ -33,6 +33,9 @@ _PIVOTS: Mapping[RegionName, float] = {
 """Share of districts watered by circling sprinklers."""
 _SMALL_HOLDINGS = ("dense_asian", "informal", "desert")
 _FIELD_TREES = Planting(radius=(2.0, 5.0), height=(5.0, 13.0), kinds=((Material.BROADLEAF, 5), (Material.BUSH, 2)))
+_COPSE = Planting(
+    radius=(2.2, 4.8), height=(6.0, 15.0), kinds=((Material.BROADLEAF, 8), (Material.CONIFER, 1), (Material.BUSH, 2))
+)
 _PALMS = Planting(radius=(1.8, 2.8), height=(4.0, 8.0), kinds=((Material.PALM, 1),))
 
 
@@ -69,6 +72,7 @@ def fields(quarters: Quarters, region: Region) -> Shapes:
                 per_hectare=0.1 + (0.2 if region.name == "north_american" else 0.7 * region.green),
                 purpose="lone",
             ),
+            _copses(land.land.where(~circled), quarters, region),
             _pivots(land.land.where(circled), region),
             _palms(farms, region),
         ],
@@ -110,6 +114,17 @@ def _pivots(land: Parcels, region: Region) -> Discs:
         tone=ticket(land.keys, "tone"),
         keys=fresh(land.keys, 4),
     )
+
+
+def _copses(land: Parcels, quarters: Quarters, region: Region) -> Discs:
+    """Small woods left where nobody ploughs."""
+    green = land.where(ticket(quarters.keys[land.parent], "copse") < 0.6 * region.green)
+    district = quarters.district[green.parent]
+    places = places_in(green.corners, district, spacing=5.6, purpose="copses")
+    own = district[places.parent]
+    thick = drift(places.where, own, metres=85.0, purpose="copse") > 0.7
+    thick[thick] &= drift(places.where[thick], own[thick], metres=24.0, purpose="ragged") > -0.45
+    return planted(places.chosen(thick), _COPSE)
 
 
 def _palms(farms: Parcels, region: Region) -> Discs:

@@ -14,7 +14,7 @@ from lczmap.synthetic.quads import Corners, Parcels, at, inset, rectangles, turn
 from lczmap.synthetic.region import Mix, Region
 from lczmap.synthetic.shapes import Discs, Layer, Quads, join_discs, quads
 from lczmap.synthetic.townplan import Quarters
-from lczmap.synthetic.weave.green import Planting, drift, places_in, rows_along
+from lczmap.synthetic.weave.green import Planting, drift, places_in, planted, rows_along
 
 _ROADS = 0.25
 """Share of borders with a road."""
@@ -26,6 +26,8 @@ _NONE = 255
 _STAIN_SHARES = (0.0, 0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.40, 0.50, 1.0)
 _STAIN_LEVELS = (1.2, 0.73, 0.61, 0.50, 0.41, 0.34, 0.22, 0.11, 0.0, -1.2)
 """What the sum of two noises exceeds on such a share of the ground."""
+_THICKET = 11.0
+"""Greatest depth of what grows along a border, metres."""
 _VERGE = 6.0
 """From the border to where fields begin beside a road, metres."""
 AVENUE = Planting(radius=(2.0, 4.2), height=(6.0, 13.0), kinds=((Material.BROADLEAF, 1),))
@@ -73,6 +75,7 @@ def country(quarters: Quarters, region: Region, *, hedges: float = 0.4) -> Count
     trees = [
         rows_along(mine, AVENUE, spacing=11.0, outward=-4.8, share=np.where(lined, 0.8, 0.0)),
         rows_along(mine, HEDGE, spacing=3.2, outward=-1.0, share=np.where(hedged, 0.75, 0.0)),
+        _thickets(quarters, ~road & (ticket(border, "thicket") < hedges * region.green)),
     ]
     return Country(
         land=Parcels(corners=inner, keys=quarters.keys, parent=mine.parent),
@@ -80,6 +83,26 @@ def country(quarters: Quarters, region: Region, *, hedges: float = 0.4) -> Count
         roads=lanes,
         trees=join_discs(trees),
     )
+
+
+def _thickets(quarters: Quarters, lined: NDArray[np.bool_]) -> Discs:
+    """Trees and bushes along borders, deep here and thin there, so that no straight line is seen."""
+    inner, _ = inset(quarters.corners, _THICKET)
+    outer = quarters.corners
+    strips = np.stack([outer, np.roll(outer, -1, axis=1), np.roll(inner, -1, axis=1), inner], axis=2)[lined]
+    own = np.repeat(quarters.district, lined.sum(axis=1))
+    places = places_in(strips, own, spacing=3.8, purpose="thicket")
+    far = to_edges(places.where, strips[places.parent])[:, 0]
+    deep = 0.3 + drift(places.where, own[places.parent], metres=60.0, purpose="thicket")
+    return planted(places.chosen(far < _THICKET * deep), HEDGE)
+
+
+def to_edges(points: NDArray[np.float64], corners: Corners) -> NDArray[np.float64]:
+    """How far points `(n, 2)` lie inside the lines along the four edges of quads `(n, 4, 2)`, metres `(n, 4)`."""
+    edge = np.roll(corners, -1, axis=1) - corners
+    gap = points[:, None] - corners
+    across = edge[..., 0] * gap[..., 1] - edge[..., 1] * gap[..., 0]
+    return np.asarray(across / np.maximum(np.linalg.norm(edge, axis=2), 1e-9))
 
 
 def through_roads(border: Keys) -> NDArray[np.bool_]:

@@ -13,8 +13,10 @@ from lczmap.synthetic.shapes import Discs, Layer, Quads, Shapes, join_discs, sha
 from lczmap.synthetic.townplan import Quarters
 from lczmap.synthetic.weave.blocks import drawn, fresh, shrunk, surface
 from lczmap.synthetic.weave.green import Places, Planting, drift, places_in, planted
-from lczmap.synthetic.weave.lanes import bent, country, crossing, ribbons, stains, verge
+from lczmap.synthetic.weave.lanes import bent, country, crossing, edge_keys, ribbons, stains, to_edges, verge
 
+_EDGE = 15.0
+"""How far the edge of a wood draws back from its quarter's border, metres, at most."""
 _TALL = Planting(radius=(3.4, 6.2), height=(14.0, 27.0), kinds=((Material.BROADLEAF, 1),))
 _YOUNG = Planting(radius=(2.0, 3.6), height=(7.0, 17.0), kinds=((Material.BROADLEAF, 12), (Material.BUSH, 1)))
 _FIRS = Planting(radius=(1.9, 3.4), height=(12.0, 27.0), kinds=((Material.CONIFER, 14), (Material.BROADLEAF, 1)))
@@ -31,8 +33,11 @@ def dense(quarters: Quarters, region: Region) -> Shapes:
     swung = Parcels(corners=bent(cut.corners, 5.0, metres=110.0, purpose="ride"), keys=cut.keys, parent=cut.parent)
     stands = shrunk(swung, between(swung.keys, "ride", -0.5, 2.2))
     owner = quarters.district[stands.parent]
-    old = places_in(stands.corners, owner, spacing=8.2, purpose="old trees")
-    young = places_in(stands.corners, owner, spacing=5.4, purpose="young trees")
+    ragged = ~land.beside & (ticket(edge_keys(quarters.corners), "ragged") < 0.6)
+    old, young = (
+        _within(places_in(stands.corners, owner, spacing=metres, purpose=name), stands, quarters, ragged)
+        for metres, name in ((8.2, "old trees"), (5.4, "young trees"))
+    )
     return shapes(
         ground=[
             verge(quarters, Material.GRASS if region.name != "desert" else Material.DRY_GRASS),
@@ -45,6 +50,17 @@ def dense(quarters: Quarters, region: Region) -> Shapes:
             _stand(young, stands, owner, region, tall=False),
         ],
     )
+
+
+def _within(places: Places, stands: Parcels, quarters: Quarters, ragged: NDArray[np.bool_]) -> Places:
+    """Those that stand back from the ragged edges `(quarters, 4)`, by more here and less there."""
+    quarter = stands.parent[places.parent]
+    far = np.where(ragged[quarter], to_edges(places.where, quarters.corners[quarter]), np.inf).min(axis=1)
+    near = far < _EDGE
+    back = drift(places.where[near], quarters.district[quarter[near]], metres=48.0, purpose="edge")
+    kept = np.ones(len(places), dtype=np.bool_)
+    kept[near] = far[near] > _EDGE * back
+    return places.chosen(kept)
 
 
 def _stand(places: Places, stands: Parcels, owner: Keys, region: Region, *, tall: bool) -> Discs:
