@@ -39,7 +39,7 @@ def compact_highrise(quarters: Quarters, region: Region) -> Shapes:
         Grid(main=9.5 * wide, block=92.0 * region.block, street=12.0 * wide, irregular=0.5),
     )
     lots = shrunk(blocks, 2.8)
-    plots = split_down(lots, between(lots.keys, "plots", 32.0, 62.0), irregular=0.6, purpose="plot")
+    plots = split_down(lots, between(lots.keys, "plots", 28.0, 54.0), irregular=0.6, purpose="plot")
     fate = ticket(plots.keys, "fate")
     plazas, walled = plots.where(fate < 0.05), plots.where((fate >= 0.05) & (fate < 0.25))
     podiums = shrunk(plots.where(fate >= 0.25), between(plots.keys[fate >= 0.25], "rim", 0.2, 1.6))

@@ -62,14 +62,28 @@ def driving(quarters: Quarters, *, lanes: int = 2) -> tuple[Quads, Quads]:
     cars = [_cars(row.middle, row.along, row.keys) for row in moving]
     lines = _along_edges(quarters.corners, fresh(keys, 2), spacing=11.0, outward=-_LANE)
     lines = lines.where(~tended[lines.edge] & (lanes > 1))
-    dashes = quads(
-        rectangles(lines.middle, lines.along, 3.0, 0.55),
-        material=Material.MARKING,
-        tone=ticket(lines.keys, "tone"),
-        keys=lines.keys,
-        layer=Layer.LINE,
-    )
-    return join_quads(cars), dashes
+    dashes = _marking(rectangles(lines.middle, lines.along, 3.0, 0.55), lines.keys)
+    return join_quads(cars), join_quads([dashes, _zebras(quarters)]) if lanes > 1 else dashes
+
+
+def _zebras(quarters: Quarters) -> Quads:
+    """Crossings for walkers at the ends of main roads: stripes on the quarter's own half."""
+    keys = child_keys(fresh(quarters.keys, 73)[:, None], np.arange(4)).ravel()
+    starts, ends = quarters.corners.reshape(-1, 2), np.roll(quarters.corners, -1, axis=1).reshape(-1, 2)
+    along = (ends - starts) / np.maximum(np.linalg.norm(ends - starts, axis=1), 1.0)[:, None]
+    inward = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    painted = ticket(keys, "zebra") < 0.5
+    stripes = []
+    for end, (corner, sign) in enumerate(((starts, 1.0), (ends, -1.0))):
+        for number in range(4):
+            middle = corner + along * (sign * (_CROSSING + 1.0)) + inward * (1.1 + 1.9 * number)
+            stripe = rectangles(middle, along, 3.0, 0.9)[painted]
+            stripes.append(_marking(stripe, child_keys(keys[painted], 8 * end + number)))
+    return join_quads(stripes)
+
+
+def _marking(corners: Corners, keys: Keys) -> Quads:
+    return quads(corners, material=Material.MARKING, tone=ticket(keys, "tone"), keys=keys, layer=Layer.LINE)
 
 
 def avenues(quarters: Quarters, region: Region) -> tuple[Quads, Discs]:
