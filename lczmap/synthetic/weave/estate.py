@@ -219,7 +219,7 @@ def _wings(
     made = []
     for number, sign in ((3, -1.0), (4, 1.0)):
         bears = ~site.point & (ticket(keys, f"wing {number}") < 0.3) & (long > 2.6 * deep)
-        reach = np.minimum(0.42 * pitch, 24.0)
+        reach = np.minimum(0.3 * pitch, 22.0)
         where = middle + site.along * (sign * (long - deep) / 2.0)[:, None] - across * ((deep + reach) / 2.0)[:, None]
         corners = rectangles(where, site.along, 0.9 * deep, reach + deep * 0.6)
         made.append(Parcels(corners=corners, keys=fresh(keys, number), parent=np.arange(len(keys))).where(bears))
