@@ -9,11 +9,12 @@ from torch import nn
 from lczmap.models.classifier import SentinelClassifier, classifier_from, load_classifier, resnet11_from
 from lczmap.models.resnet11 import ResNet11, as_volume
 from lczmap.models.resnet11_fast import fast_resnet11, pushed_down_logits
-from lczmap.weights import find_card, weights_path
+from lczmap.weights import find_card, shipped_names, weights_path
 from lczmap.words.errors import ModelCardError
 from lczmap.words.spec import Precision
 
 CPU = torch.device("cpu")
+NAME = shipped_names()[0]
 FLOAT32_TOLERANCE = 1e-5
 BFLOAT16_TOLERANCE = 2e-2
 
@@ -42,7 +43,7 @@ def patches() -> NDArray[np.float32]:
 
 @pytest.fixture(scope="module")
 def shipped() -> SentinelClassifier:
-    return load_classifier("resnet11-provisional", precision="float32", device=CPU)
+    return load_classifier(NAME, precision="float32", device=CPU)
 
 
 def plain_probabilities(network: ResNet11, patches: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -156,16 +157,15 @@ def test_digital_numbers_are_refused(shipped: SentinelClassifier) -> None:
         shipped.classify(np.zeros((1, 32, 32, 10), dtype=np.int16))  # type: ignore[arg-type]
 
 
-def test_shipped_weights_are_small_and_called_provisional() -> None:
-    card = find_card("resnet11-provisional")
-    assert card.provisional
-    assert "PROVISIONAL" in card.title
+def test_shipped_weights_are_small_and_called_what_they_are() -> None:
+    card = find_card(NAME)
+    assert ("PROVISIONAL" in card.title) == card.provisional
     assert weights_path(card).stat().st_size < 8_000_000
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", FLOAT32_TOLERANCE), ("bfloat16", BFLOAT16_TOLERANCE)])
 def test_gpu_agrees_with_cpu(patches: NDArray[np.float32], precision: Precision, tolerance: float) -> None:
-    cpu = answers_of(load_classifier("resnet11-provisional", precision="float32", device=CPU), patches)
-    gpu = load_classifier("resnet11-provisional", precision=precision, device=torch.device("cuda"))
+    cpu = answers_of(load_classifier(NAME, precision="float32", device=CPU), patches)
+    gpu = load_classifier(NAME, precision=precision, device=torch.device("cuda"))
     assert np.abs(answers_of(gpu, patches) - cpu).max() <= tolerance

@@ -21,6 +21,7 @@ from lczmap.train.ship import main
 from lczmap.train.simulated import HELD_EVERY, UNSEEN_REGION
 from lczmap.train.teacher import Teacher
 from lczmap.weights import read_card
+from lczmap.words.lcz import LCZ
 from tests.keras import write_keras
 
 CPU = torch.device("cpu")
@@ -204,11 +205,13 @@ def test_true_colour_is_red_green_blue_under_one_stretch() -> None:
 
 
 def test_pictures_of_one_place_stand_side_by_side(tmp_path: Path) -> None:
-    for name, colour in (("a", "#ff0000"), ("b", "#0000ff")):
-        Image.new("RGBA", (60, 40), colour).save(tmp_path / f"{name}.png")
+    colours = np.random.default_rng(0).integers(0, 256, size=(40, 60, 3), dtype=np.uint8)
+    for name, corner in (("a", LCZ[0].rgb), ("b", LCZ[16].rgb)):
+        colours[30:, :20] = colours[30:, -20:] = corner
+        Image.fromarray(colours).convert("RGBA").save(tmp_path / f"{name}.png")
     write_side_by_side({"a": tmp_path / "a.png", "b": tmp_path / "b.png"}, tmp_path / "ab.png", width=120)
     with Image.open(tmp_path / "ab.png") as image:
         sheet = np.asarray(image.convert("RGB"))
     assert sheet.shape[1] == 240
-    assert sheet[-5, 10].tolist() == [255, 0, 0]
-    assert sheet[-5, -10].tolist() == [0, 0, 255]
+    assert tuple(sheet[-5, 10]) == LCZ[0].rgb
+    assert tuple(sheet[-5, -10]) == LCZ[16].rgb

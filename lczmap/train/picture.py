@@ -144,7 +144,19 @@ def write_side_by_side(pictures: Mapping[str, Path], path: Path, *, width: int =
     for index, (heading, part) in enumerate(zip(pictures, parts, strict=True)):
         sheet.paste(part, (index * width, head))
         pen.text((index * width + 25, 14), heading, fill=INK, font=ImageFont.load_default(size=24))
-    sheet.quantize(COLOURS).save(path, optimize=True)
+    _few_colours(sheet).save(path, optimize=True)
+
+
+def _few_colours(sheet: Image.Image) -> Image.Image:
+    """A sheet with a palette that certainly holds the official colours: a rare class must not change its own."""
+    common = np.array(sheet.quantize(COLOURS).getpalette(), np.uint8).reshape(-1, 3)
+    palette = np.concatenate([np.array([(255, 255, 255), *(zone.rgb for zone in LCZ)], np.uint8), common])
+    pixels = np.asarray(sheet)
+    colours, which = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
+    apart = np.square(colours[:, None].astype(np.int32) - palette.astype(np.int32)).sum(axis=2)
+    image = Image.fromarray(apart.argmin(axis=1).astype(np.uint8)[which].reshape(pixels.shape[:2]), mode="P")
+    image.putpalette(palette.tobytes())
+    return image
 
 
 def _plain(axes: Axes) -> None:
