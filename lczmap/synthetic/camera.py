@@ -49,13 +49,13 @@ class Look:
 
 
 LOOKS: dict[RegionName, Look] = {
-    "european": Look(exposure=2.7, saturation=1.22),
+    "european": Look(exposure=2.85, saturation=1.25),
     "dense_asian": Look(
-        exposure=2.4, contrast=0.75, saturation=1.28, balance=(1.0, 0.99, 0.93), haze=(0.007, 0.009, 0.010)
+        exposure=2.5, contrast=0.75, saturation=1.28, balance=(1.0, 0.99, 0.93), haze=(0.007, 0.009, 0.010)
     ),
-    "north_american": Look(exposure=2.6, saturation=1.3),
-    "informal": Look(exposure=2.1, contrast=1.0, saturation=1.1, earth=(1.16, 0.92, 0.76)),
-    "desert": Look(exposure=2.1, saturation=1.15, haze=(0.007, 0.008, 0.008), earth=(1.03, 1.0, 0.94)),
+    "north_american": Look(exposure=2.7, saturation=1.35),
+    "informal": Look(exposure=2.15, contrast=1.0, saturation=1.1, earth=(1.16, 0.92, 0.76)),
+    "desert": Look(exposure=2.15, saturation=1.15, haze=(0.007, 0.008, 0.008), earth=(1.03, 1.0, 0.94)),
 }
 """By region."""
 

@@ -128,6 +128,8 @@ PAINT: Mapping[Material, Paintbox] = {
 
 EARTHS = frozenset({_M.SOIL, _M.YARD, _M.SAND, _M.GRAVEL, _M.EARTH_ROOF, _M.ROCK, _M.STUBBLE})
 """What has the colour of the region's soil."""
+_HUE = 0.09
+"""How far red and blue of what people made stray from its shade."""
 
 
 def drawn_shades(box: Paintbox) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -137,6 +139,9 @@ def drawn_shades(box: Paintbox) -> tuple[NDArray[np.float64], NDArray[np.float64
     edges /= edges[-1]
     chosen = np.searchsorted(edges[1:-1], tone, side="right")
     within = (tone - edges[chosen]) / (edges[chosen + 1] - edges[chosen])
-    colours = np.array([colour for _, colour in box.shades], dtype=np.float64)
+    colours = np.array([colour for _, colour in box.shades], dtype=np.float64)[chosen]
+    if not box.grows:
+        # no two greys are the same grey
+        colours = colours * (1.0 + _HUE * (2.0 * (tone[:, None] * 101.0 % 1.0) - 1.0) * np.array([1.0, 0.0, -1.0]))
     lightness = np.asarray(np.exp(box.spread * (2.0 * within - 1.0)), dtype=np.float64)
-    return colours[chosen], lightness, np.asarray(tone * 37.0 % 1.0)
+    return colours, lightness, np.asarray(tone * 37.0 % 1.0)

@@ -26,9 +26,9 @@ _WEAR_TINT = (1.0, 0.55, 0.45)
 _SKYLIGHT = (0.13, 0.155, 0.195)
 """Light of the blue sky on open ground, as a share of all light, with the sun at 45 degrees."""
 
-_SHOULDER = 0.15
-"""How much of the brightest lights the film holds back: s - 0.15 s^3 of the square root s."""
-_BRIGHTEST = 1.8
+_SHOULDER = 0.2
+"""How much of the brightest lights the film holds back: s - 0.2 s^3 of the square root s."""
+_BRIGHTEST = 1.66
 """Light beyond this is all the same to it."""
 
 
