@@ -26,6 +26,8 @@ class Paintbox:
     """Reflectance; factors on the seasonal colour where `grows`."""
     spread: float = 0.12
     """Lightness of one shade varies by a factor between exp(-spread) and exp(spread)."""
+    hue: float = 0.09
+    """How far red and blue of what people made stray from its shade: no two greys are the same grey."""
     grows: bool = False
     """Whether the seasonal spectrum is its base."""
     days: float = 0.0
@@ -34,13 +36,15 @@ class Paintbox:
 
 _M = Material
 PAINT: Mapping[Material, Paintbox] = {
-    _M.ASPHALT: Paintbox(shades=((3, (0.1, 0.098, 0.094)), (4, (0.125, 0.122, 0.116)), (2, (0.155, 0.152, 0.145)))),
+    _M.ASPHALT: Paintbox(
+        shades=((3, (0.1, 0.098, 0.094)), (4, (0.125, 0.122, 0.116)), (2, (0.155, 0.152, 0.145))), hue=0.025
+    ),
     _M.CONCRETE: Paintbox(shades=((4, (0.215, 0.208, 0.192)), (2, (0.26, 0.252, 0.236)), (2, (0.175, 0.165, 0.15)))),
     _M.PAVING: Paintbox(shades=((3, (0.185, 0.172, 0.152)), (3, (0.165, 0.16, 0.152)), (2, (0.195, 0.16, 0.13)))),
     _M.TILE_ROOF: Paintbox(
         shades=(
             (3, (0.255, 0.175, 0.135)), (4, (0.205, 0.148, 0.118)), (4, (0.16, 0.122, 0.102)),
-            (3, (0.13, 0.108, 0.096)), (1.5, (0.29, 0.155, 0.1)), (1, (0.205, 0.185, 0.165)),
+            (3, (0.13, 0.108, 0.096)), (1.5, (0.305, 0.143, 0.103)), (1, (0.205, 0.185, 0.165)),
         ),
         spread=0.18,
     ),
@@ -128,8 +132,6 @@ PAINT: Mapping[Material, Paintbox] = {
 
 EARTHS = frozenset({_M.SOIL, _M.YARD, _M.SAND, _M.GRAVEL, _M.EARTH_ROOF, _M.ROCK, _M.STUBBLE})
 """What has the colour of the region's soil."""
-_HUE = 0.09
-"""How far red and blue of what people made stray from its shade."""
 
 
 def drawn_shades(box: Paintbox) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -141,7 +143,6 @@ def drawn_shades(box: Paintbox) -> tuple[NDArray[np.float64], NDArray[np.float64
     within = (tone - edges[chosen]) / (edges[chosen + 1] - edges[chosen])
     colours = np.array([colour for _, colour in box.shades], dtype=np.float64)[chosen]
     if not box.grows:
-        # no two greys are the same grey
-        colours = colours * (1.0 + _HUE * (2.0 * (tone[:, None] * 101.0 % 1.0) - 1.0) * np.array([1.0, 0.0, -1.0]))
+        colours = colours * (1.0 + box.hue * (2.0 * (tone[:, None] * 101.0 % 1.0) - 1.0) * np.array([1.0, 0.0, -1.0]))
     lightness = np.asarray(np.exp(box.spread * (2.0 * within - 1.0)), dtype=np.float64)
     return colours, lightness, np.asarray(tone * 37.0 % 1.0)
