@@ -21,8 +21,9 @@ from lczmap.models.resnet11_fast import fast_resnet11
 from lczmap.train.calibrate import fit_temperature
 from lczmap.train.card import HELD_OUT, PLACES, TOWNS, UNSEEN_CITY, Findings
 from lczmap.train.domain import DIRECTIONS, FALSE_ALARMS, fit_domain, statement, strangers
-from lczmap.train.evaluate import Codes, confusion, scores
+from lczmap.train.evaluate import confusion, scores
 from lczmap.train.judge import (
+    Checked,
     Compared,
     Figures,
     Tables,
@@ -111,7 +112,7 @@ def find(network: ResNet11, evidence: Evidence) -> Found:
     groups = dict(_simulated_groups(eyes, evidence.simulated)) if evidence.simulated is not None else {}
     if groups:
         tables |= simulated_tables(groups)
-    known = {VALIDATION: held, **places, **{name: each for name, (_, each) in groups.items()}}
+    known = {VALIDATION: held, **places, **{name: each.said for name, each in groups.items()}}
     tables |= _strangeness_table(eyes, domain, known, ground, evidence.folders)
     for name, figures in next(iter(tables.values())).items():
         logger.info("%s: %s", name, figures)
@@ -195,7 +196,7 @@ def _domain(eyes: Eyes, learned: Pixels, held: Compared) -> tuple[dict[str, NDAr
     return domain, statement(len(learned), simulated, len(held.features))
 
 
-def _simulated_groups(eyes: Eyes, simulated: Simulated) -> Iterator[tuple[str, tuple[Codes, Compared]]]:
+def _simulated_groups(eyes: Eyes, simulated: Simulated) -> Iterator[tuple[str, Checked]]:
     """Simulated ground that no training saw: unseen seeds, and an unseen region."""
     for name, short, held in (
         ("unseen seeds of regions in training", "seeds", held_seeds(simulated)),
@@ -203,8 +204,11 @@ def _simulated_groups(eyes: Eyes, simulated: Simulated) -> Iterator[tuple[str, t
     ):
         chosen = some(np.flatnonzero(held), SIMULATED_MOST)
         if len(chosen):
-            truth = simulated.truth[chosen].astype(np.int64)
-            yield name, (truth, eyes.compared(simulated.surface[chosen], f"simulated_{short}"))
+            said = eyes.compared(simulated.surface[chosen], f"simulated_{short}")
+            yield (
+                name,
+                Checked(truth=simulated.truth[chosen].astype(np.int64), share=simulated.share[chosen], said=said),
+            )
 
 
 def _strangeness_table(

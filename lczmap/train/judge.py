@@ -18,6 +18,8 @@ from lczmap.words.lcz import LCZ, Lcz
 
 COMMON = 20
 """Held-out patches that a class must have for its recall to count as known."""
+PURE = 0.75
+"""Least share of a simulated window's true class for the window to count as being of one class."""
 NOT_ACCURACY = "agreement with the teacher (not accuracy)"
 SELF_CONSISTENCY = "self-consistency on simulated cities (not accuracy)"
 
@@ -159,19 +161,35 @@ def bin_rows(found: Reliability) -> dict[str, Figures]:
     }
 
 
-def simulated_tables(groups: Mapping[str, tuple[Codes, Compared]]) -> Tables:
-    """Self-consistency on simulated ground: student and teacher against truth, and by class over all groups.
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What both say of simulated ground, whose classes are known."""
 
-    Args:
-        groups: by name, true class codes `(n,)` and what student and teacher say.
-    """
+    truth: Codes
+    """`(n,)`: true class codes."""
+    share: NDArray[np.float32]
+    """`(n,)`: share of the true class in its window."""
+    said: Compared
+    """What student and teacher say."""
+
+    @property
+    def pure(self) -> NDArray[np.bool_]:
+        """`(n,)`: whether the true class fills most of the window, so that nothing else could be meant."""
+        return self.share >= PURE
+
+
+def simulated_tables(groups: Mapping[str, Checked]) -> Tables:
+    """Self-consistency on simulated ground: student and teacher against truth, and by class over all groups."""
     rows: dict[str, Figures] = {}
-    for name, (truth, each) in groups.items():
-        rows[name] = agreement(truth, each.student, so_called="true_class")
-        rows[f"{name}, the teacher itself"] = agreement(truth, each.teacher, so_called="true_class")
-    truths = np.concatenate([truth for truth, _ in groups.values()])
-    students = np.concatenate([each.student for _, each in groups.values()])
-    teachers = np.concatenate([each.teacher for _, each in groups.values()])
+    for name, each in groups.items():
+        for who, codes in (("", each.said.student), (", the teacher itself", each.said.teacher)):
+            rows[f"{name}{who}"] = agreement(each.truth, codes, so_called="true_class")
+            rows[f"{name}, {PURE:.0%} and more of one class{who}"] = agreement(
+                each.truth[each.pure], codes[each.pure], so_called="true_class"
+            )
+    truths = np.concatenate([each.truth for each in groups.values()])
+    students = np.concatenate([each.said.student for each in groups.values()])
+    teachers = np.concatenate([each.said.teacher for each in groups.values()])
     recalls = scores(confusion(truths, teachers)).recall
     classes = by_class(truths, students)
     for zone in LCZ:
