@@ -32,7 +32,7 @@ _BOUNCED = np.array([0.06, 0.08, 0.10, 0.11, 0.14, 0.15, 0.16, 0.16, 0.17, 0.14]
 """Light that sunlit walls, roofs and crowns around throw where the sky is hidden, against that on open ground."""
 _POROUS = 0.45
 """How much of the contrast between lit and unlit crowns the scattering within them takes away."""
-_CANOPY = 0.78
+_CANOPY = 0.72
 """Direct light of a whole canopy against that on flat ground."""
 _TAPS = {10: np.array([0.13, 0.74, 0.13]), 20: np.array([0.03, 0.23, 0.48, 0.23, 0.03])}
 """Point spread along one axis in pixels of 10 m, by native resolution, what pixel areas average already left out:
@@ -133,9 +133,9 @@ def reflected(seen: Scenery, table: NDArray[np.float32], sun: Sun, *, aerosol: f
             light += _BOUNCED[band]
             light *= np.take(table[band], shade)
             out[band, top // _RATIO : (top + _STRIP) // _RATIO] = _averaged(light)
-    out *= 1.0 + np.float32(0.05) * seen.lightness
+    out *= 1.0 + np.float32(0.07) * seen.lightness
     for band, answer in enumerate(_DRY):
-        out[band] *= 1.0 + np.float32(0.10 * answer) * seen.dryness
+        out[band] *= 1.0 + np.float32(0.14 * answer) * seen.dryness
     return out
 
 

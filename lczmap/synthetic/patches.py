@@ -137,7 +137,7 @@ def _weather(rng: np.random.Generator, region: Region, elevation: float | None) 
         np.clip(rng.normal(-0.003 - 0.004 * low, 0.005 + 0.002 * low), -0.024, 0.016)
         * (np.array(micrometres) / 0.49) ** -steep
     )
-    left += (rng.random() < 0.15) * rng.uniform(0.0, 0.03) * (np.array(micrometres) / 0.49) ** -1.3
+    left += (rng.random() < 0.25) * rng.uniform(0.0, 0.035) * (np.array(micrometres) / 0.49) ** -1.3
     gain = rng.normal(1.0, 0.03) + rng.normal(0.0, 0.015) * np.linspace(-1.0, 1.0, len(BANDS))
     return _Weather(
         season=Season(day=taken.timetuple().tm_yday, latitude=latitude, wet=wet, lush=lush),

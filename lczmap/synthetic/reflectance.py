@@ -23,8 +23,10 @@ WARMTH = (1.03, 0.97, 0.84)
 for daylight shows them, while asphalt, concrete and tiles reflect blue least."""
 _BEYOND = np.array([0.95, 0.9, 0.87, 0.85, 0.85, 0.8, 0.75])
 """How far the red shade of what never changes goes on into B05..B12, as an exponent."""
-_ROOF_AGES = ((0.0, 0.10, 0.12, 0.82, 0.86, 1.0), (0.6, 0.75, 0.95, 1.0, 1.45, 2.0))
+_ROOF_AGES = ((0.0, 0.10, 0.12, 0.82, 0.86, 1.0), (0.6, 0.75, 0.95, 1.0, 1.35, 1.7))
 """Old and sooty roofs, most, and new ones: share of the roofs and factor on their reflectance."""
+_BRIGHTEST = 0.7
+"""Reflectance that no painted surface passes."""
 _LEAVES = np.array([0.5, -0.1, -0.2, -0.22, -0.22, 0.15, 0.25])
 """The same for plants: yellower ones are darker in the near infrared and brighter beyond."""
 _WET = np.array([0.42, 0.43, 0.44, 0.44, 0.44, 0.44, 0.43, 0.43, 0.50, 0.58])
@@ -104,7 +106,7 @@ def _of_material(material: Material, season: Season, warmth: NDArray[np.float64]
         return shaded * (1.0 - 0.3 * damp * season.wet * _WET)
     if material in ROOFS:
         lightness = lightness**1.4 * np.interp(share, *_ROOF_AGES)
-    painted = colour * lightness[:, None] * (1.0 if material in EARTHS else warmth)
+    painted = _BRIGHTEST * np.tanh(colour * lightness[:, None] / _BRIGHTEST) * (1.0 if material in EARTHS else warmth)
     for band, channel in _VISIBLE:
         shaded[:, band] = painted[:, channel]
     shaded[:, 3:] = base[:, 3:] * (painted[:, :1] / base[:, 2:3]) ** _BEYOND
