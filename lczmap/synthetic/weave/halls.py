@@ -39,7 +39,7 @@ from lczmap.synthetic.weave.traffic import car_park, driving, parked
 _SIDE = 6.0
 """Way beside a hall, metres."""
 _TREES = Planting(radius=(1.4, 3.2), height=(4.0, 9.0), kinds=((Material.BROADLEAF, 1),))
-_GRID = Grid(main=7.5, block=205.0, street=11.0, irregular=0.8)
+_GRID = Grid(main=6.8, block=205.0, street=9.0, irregular=0.8)
 _PLOT_FLOORS = ((Material.ASPHALT, 6), (Material.CONCRETE, 3), (Material.PAVING, 1))
 _YARD_FLOORS = ((Material.CONCRETE, 4), (Material.ASPHALT, 4), (Material.PAVING, 1))
 
@@ -48,20 +48,13 @@ def halls(quarters: Quarters, region: Region) -> Shapes:
     """LCZ 8: each block a plot in a ring of green, with its parking, its hall and its yard across the depth."""
     blocks = blocks_of(quarters, _GRID)
     total = np.abs(area(quarters.corners))
-    rim = _rim(blocks, between(quarters.keys, "green", 0.115, 0.16) * total)
+    rim = _rim(blocks, between(quarters.keys, "green", 0.16, 0.185) * total)
     plots = shrunk(blocks, rim)
     plots = turned_parcels(plots, 2 * (ticket(plots.keys, "front") < 0.5))
     plots = Parcels(corners=_long(plots), keys=plots.keys, parent=plots.parent)
-    share = (
-        between(quarters.keys, "built", 0.41, 0.48) * total / np.maximum(areas_by(plots, plots.parent, len(total)), 1.0)
-    )
-    length, depth = size(plots.corners)
-    side = np.minimum(_SIDE / length, 0.2)
-    deep = np.clip(share[plots.parent] / (1.0 - 2.0 * side), 0.2, 0.86)
-    front = (1.0 - deep) * between(plots.keys, "before", 0.35, 0.8)
-    hall = piece(plots, (side, 1.0 - side), (front, front + deep), number=30)
+    hall, front, back = _laid_out(plots, between(quarters.keys, "built", 0.39, 0.44) * total)
     parking = piece(plots, (0.02, 0.98), (0.03, np.maximum(front - 0.03, 0.04)), number=31)
-    yard = piece(plots, (side, 1.0 - side), (front + deep, 0.98), number=32)
+    yard = piece(plots, (0.05, 0.95), (back, 0.98), number=32)
     cars, dashes = driving(quarters)
     bare = _dry_ground(region)
     return shapes(
@@ -74,7 +67,7 @@ def halls(quarters: Quarters, region: Region) -> Shapes:
             surface(plots, drawn(plots.keys, "floor", _PLOT_FLOORS), Layer.LOT),
             surface(parking, Material.ASPHALT, Layer.PATCH),
             surface(yard, drawn(yard.keys, "floor", _YARD_FLOORS), Layer.PATCH),
-            _gates(plots, depth),
+            _gates(plots, size(plots.corners)[1]),
         ],
         details=[cars, parked(blocks, outward=1.6, share=0.08), car_park(parking, share=0.55), lorries(yard)],
         roofs=[works(hall, region, low=5.5, high=10.0)],
@@ -83,6 +76,40 @@ def halls(quarters: Quarters, region: Region) -> Shapes:
             scattered(parking, _TREES, per_hectare=22.0 * region.green, purpose="parking"),
         ],
     )
+
+
+def _laid_out(plots: Parcels, wished: NDArray[np.float64]) -> tuple[Parcels, NDArray[np.float64], NDArray[np.float64]]:
+    """Where halls stand on plots, so that a quarter's cover the wished square metres.
+
+    Returns:
+        The halls, and where they begin and end as shares of their plots' depth, each `(n,)`.
+    """
+    length, _ = size(plots.corners)
+    side = np.minimum(_SIDE / length, 0.2)
+    share = wished / np.maximum(areas_by(plots, plots.parent, len(wished)), 1.0)
+    for _ in range(2):
+        deep = np.clip(share[plots.parent] / (1.0 - 2.0 * side), 0.2, 0.76)
+        front = (1.0 - deep) * between(plots.keys, "before", 0.45, 0.8)
+        hall = squared(piece(plots, (side, 1.0 - side), (front, front + deep), number=30))
+        # what right angles cost is made up in depth
+        share *= np.clip(wished / np.maximum(areas_by(hall, hall.parent, len(wished)), 1.0), 1.0, 1.4)
+    return hall, front, front + deep
+
+
+def squared(ground: Parcels) -> Parcels:
+    """The rectangle inside each parcel that lies along its edge 0; parcels too crooked stay as they are."""
+    corners = ground.corners
+    start = corners[:, :1]
+    along = direction(corners)
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    u = ((corners - start) * along[:, None]).sum(axis=2)
+    v = ((corners - start) * across[:, None]).sum(axis=2)
+    left, right = np.maximum(u[:, 0], u[:, 3]), np.minimum(u[:, 1], u[:, 2])
+    low, high = np.maximum(v[:, 0], v[:, 1]), np.minimum(v[:, 2], v[:, 3])
+    box = np.stack([np.stack(p, axis=1) for p in ((left, low), (right, low), (right, high), (left, high))], axis=1)
+    box = start + box[..., :1] * along[:, None] + box[..., 1:] * across[:, None]
+    fits = (right - left > 8.0) & (high - low > 8.0) & (area(box) > 0.6 * area(corners))
+    return Parcels(corners=np.where(fits[:, None, None], box, corners), keys=ground.keys, parent=ground.parent)
 
 
 def works(hall: Parcels, region: Region, *, low: float, high: float, ragged: float = 0.14) -> Quads:

@@ -25,12 +25,12 @@ from lczmap.synthetic.shapes import Discs, Layer, Quads, Shapes, discs, join_qua
 from lczmap.synthetic.townplan import Quarters
 from lczmap.synthetic.weave.blocks import areas_by, drawn, fresh, piece, shrunk, streets, surface
 from lczmap.synthetic.weave.green import Planting, scattered
-from lczmap.synthetic.weave.halls import lorries, spots, works
+from lczmap.synthetic.weave.halls import lorries, spots, squared, works
 from lczmap.synthetic.weave.lanes import stains
 from lczmap.synthetic.weave.traffic import car_park, driving
 
 _WORKS, _TANKS, _PLANT, _STOCK, _WASTE = range(5)
-_SHARES = (0.415, 0.15, 0.09, 0.115, 0.23)
+_SHARES = (0.45, 0.14, 0.085, 0.11, 0.215)
 """Of the plots of a quarter, by what they are for."""
 _ROADSIDE = 0.55
 """Share of the sides of plots along a road."""
@@ -39,7 +39,7 @@ _TANK_PATTERN = 0.34
 _TANK_COVER = 0.2
 _PLANT_COVER = 0.17
 _FLOORS: tuple[Mix, ...] = (
-    ((Material.CONCRETE, 3), (Material.ASPHALT, 4)),
+    ((Material.CONCRETE, 3), (Material.ASPHALT, 4), (Material.GRAVEL, 1.6)),
     ((Material.GRAVEL, 3), (Material.GRASS, 2), (Material.YARD, 2)),
     ((Material.GRAVEL, 3), (Material.YARD, 2)),
     ((Material.YARD, 3), (Material.SOIL, 3), (Material.GRAVEL, 2)),
@@ -67,10 +67,10 @@ def industry(quarters: Quarters, region: Region) -> Shapes:
     kind = shared_out(plots, plots.parent, _SHARES)
     total = np.abs(area(quarters.corners))
     of_works = plots.where(kind == _WORKS)
-    hall = _halls(of_works, between(quarters.keys, "built", 0.24, 0.28) * total - _elsewhere(plots, kind, len(total)))
+    hall = _halls(of_works, between(quarters.keys, "built", 0.235, 0.27) * total - _elsewhere(plots, kind, len(total)))
     yard = piece(of_works, (0.05, 0.95), (0.82, 0.97), number=50)
     tanks, plant, stock, waste = (plots.where(kind == k) for k in (_TANKS, _PLANT, _STOCK, _WASTE))
-    floor = np.choose(kind, [drawn(plots.keys, "floor", mix) for mix in _FLOORS])
+    floor = np.choose(kind, [drawn(plots.keys, "floor", _grown(mix, region)) for mix in _FLOORS])
     floor_of = drawn(quarters.keys, "ways", ((Material.ASPHALT, 3), (Material.CONCRETE, 1)))
     cars, dashes = driving(quarters)
     made = kind != _WASTE
@@ -79,8 +79,8 @@ def industry(quarters: Quarters, region: Region) -> Shapes:
             streets(quarters),
             dashes,
             surface(Parcels(corners=inner, keys=fresh(quarters.keys, 60), parent=land.parent), floor_of, Layer.BLOCK),
-            surface(waste, drawn(waste.keys, "floor", _FLOORS[_WASTE]), Layer.LOT),
-            stains(waste, quarters.district[waste.parent], _WEEDS, metres=26.0, grain=4.0),
+            surface(waste, floor[kind == _WASTE], Layer.LOT),
+            stains(waste, quarters.district[waste.parent], _grown(_WEEDS, region), metres=26.0, grain=4.0),
             surface(plots.where(made), floor[made], Layer.LOT),
             surface(sidings, Material.GRAVEL, Layer.LOT),
             _tracks(sidings),
@@ -88,7 +88,7 @@ def industry(quarters: Quarters, region: Region) -> Shapes:
         ],
         details=[cars, lorries(yard), car_park(yard, share=0.2)],
         roofs=[
-            works(hall, region, low=7.0, high=15.0, ragged=0.5),
+            works(hall, region, low=7.0, high=15.0, ragged=0.35),
             _racks(plant, stock),
             _vessels(plant, 0.6),
             _vessels(of_works, 0.05),
@@ -99,10 +99,18 @@ def industry(quarters: Quarters, region: Region) -> Shapes:
             _tanks(tanks),
             _silos(of_works),
             _chimneys(of_works, plant),
-            scattered(waste, _BUSHES, per_hectare=40.0 + 120.0 * region.green, purpose="waste"),
+            scattered(waste, _BUSHES, per_hectare=10.0 + 150.0 * region.green, purpose="waste"),
             scattered(tanks, _BUSHES, per_hectare=6.0 * region.green, purpose="tanks"),
         ],
     )
+
+
+def _grown(mix: Mix, region: Region) -> Mix:
+    """What grows by itself, or what lies there where nothing does."""
+    if region.green > 0.3:
+        return mix
+    dry = {Material.SCRUB: Material.DRY_GRASS, Material.GRASS: Material.SAND, Material.DRY_GRASS: Material.YARD}
+    return tuple((dry.get(material, material), weight) for material, weight in mix)
 
 
 def _elsewhere(plots: Parcels, kind: NDArray[np.int64], groups: int) -> NDArray[np.float64]:
@@ -178,12 +186,14 @@ def _wagons(sidings: Parcels) -> Quads:
 
 def _halls(plots: Parcels, wished: NDArray[np.float64]) -> Parcels:
     """Where halls stand on plots of works, so that a quarter's cover the wished square metres."""
-    # rows of halls are ragged: about a sixth of their ground stays free
-    share = np.clip(1.2 * wished / np.maximum(areas_by(plots, plots.parent, len(wished)), 1.0), 0.1, 0.82)[plots.parent]
+    # rows of halls are ragged and square: about a third of their ground stays free
+    share = np.clip(1.45 * wished / np.maximum(areas_by(plots, plots.parent, len(wished)), 1.0), 0.1, 0.82)[
+        plots.parent
+    ]
     wide = np.clip(share * between(plots.keys, "wide", 1.15, 1.5), 0.3, 0.94)
     deep = np.clip(share / wide, 0.1, 0.94)
     u, v = (1.0 - wide) * between(plots.keys, "u", 0.2, 0.8), (1.0 - deep) * between(plots.keys, "v", 0.1, 0.5)
-    return piece(plots, (u, u + wide), (v, v + deep), number=52)
+    return squared(piece(plots, (u, u + wide), (v, v + deep), number=52))
 
 
 def _tanks(plots: Parcels) -> Discs:
