@@ -125,13 +125,18 @@ def source_of(canvas: Canvas, labels: NDArray[np.float32], teacher: Teacher, dra
 
 
 def stage_of(simulated: Simulated, teacher: Teacher, drawing: Drawing) -> Stage:
-    """What may be learned of simulated patches; truth weighs what the teacher misses on the held-out seeds."""
+    """What may be learned of simulated patches; truth weighs what the teacher misses on the held-out seeds.
+
+    They are drawn the more often the rarer their class is, in truth and in the teacher's eyes alike.
+    """
     rng = np.random.default_rng(0)
     held = simulated.chosen(held_seeds(simulated))
     weights = truth_weights(teacher_recall(teacher, held, rng))
     patches = simulated.chosen(learnable(simulated))
     classes = np.eye(CLASS_COUNT, dtype=np.float32)[patches.truth.astype(np.int64) - 1]
-    return Stage(patches=patches, chances=draw_weights(classes, rarity=drawing.rarity), weights=weights)
+    said = drawn_labels(teacher, patches.surface, rng, views=GLANCE, elevation=patches.sun)
+    chances = draw_weights(classes, rarity=drawing.rarity) + draw_weights(said, rarity=drawing.rarity)
+    return Stage(patches=patches, chances=chances / 2, weights=weights)
 
 
 def draw_simulated(
