@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from lczmap.synthetic.chance import between, ticket
+from lczmap.synthetic.chance import between, child_keys, ticket
 from lczmap.synthetic.materials import Material
 from lczmap.synthetic.quads import Parcels, area, at, direction, inset, parcels_of, part, rectangles, size, split_down
 from lczmap.synthetic.region import Mix, Region
@@ -16,6 +16,8 @@ from lczmap.synthetic.weave.lanes import bent, country, verge
 
 _YARDS: Mix = ((Material.YARD, 4), (Material.SOIL, 1), (Material.PAVING, 2), (Material.GARDEN, 1))
 _SHACK_TREES = Planting(radius=(1.4, 3.2), height=(3.5, 7.0), kinds=((Material.BROADLEAF, 4), (Material.PALM, 1)))
+_LANES = 0.75
+"""Share of the sides of hamlets along a lane."""
 _ORCHARD = Planting(radius=(1.4, 2.4), height=(2.5, 4.5), kinds=((Material.ORCHARD, 1),))
 
 
@@ -103,8 +105,11 @@ def sparse(quarters: Quarters, region: Region) -> Shapes:
     cut = split_down(land.land, 100.0 * region.block, irregular=1.0, purpose="block")
     swung = bent(cut.corners, 6.0, metres=120.0, purpose="lane")
     cut = Parcels(corners=swung, keys=cut.keys, parent=cut.parent)
-    settled = within_budget(cut, cut.parent, 0.6 * np.abs(area(quarters.corners)), purpose="settled")
-    hamlets, fields = shrunk(cut.where(settled), 2.9), shrunk(cut.where(~settled), 1.0)
+    settled = within_budget(cut, cut.parent, 0.61 * np.abs(area(quarters.corners)), purpose="settled")
+    fields, hamlets = shrunk(cut.where(~settled), 1.0), cut.where(settled)
+    # lanes on most sides, the others are fences
+    sides = ticket(child_keys(hamlets.keys[:, None], np.arange(4)), "lane")
+    hamlets = shrunk(hamlets, np.where(sides < _LANES, 3.1, 0.3))
     lots = grown(split_down(hamlets, 40.0, irregular=0.9, purpose="lot"), hamlets.parent)
     house, shed = _house(lots, quarters), _shed(lots)
     pitched = ticket(house.keys, "pitched") < region.tilted
