@@ -1,5 +1,7 @@
 """Large low-rise (LCZ 8): halls, markets and depots with car parks before and loading yards behind them."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -39,14 +41,14 @@ from lczmap.synthetic.weave.traffic import car_park, driving, parked
 _SIDE = 6.0
 """Way beside a hall, metres."""
 _TREES = Planting(radius=(1.4, 3.2), height=(4.0, 9.0), kinds=((Material.BROADLEAF, 1),))
-_GRID = Grid(main=6.8, block=205.0, street=9.0, irregular=0.8)
+_GRID = Grid(main=6.8, block=195.0, street=9.0, irregular=0.8)
 _PLOT_FLOORS = ((Material.ASPHALT, 6), (Material.CONCRETE, 3), (Material.PAVING, 1))
 _YARD_FLOORS = ((Material.CONCRETE, 4), (Material.ASPHALT, 4), (Material.PAVING, 1))
 
 
 def halls(quarters: Quarters, region: Region) -> Shapes:
     """LCZ 8: each block a plot in a ring of green, with its parking, its hall and its yard across the depth."""
-    blocks = blocks_of(quarters, _GRID)
+    blocks = blocks_of(quarters, replace(_GRID, block=_GRID.block * max(region.block, 0.92)))
     total = np.abs(area(quarters.corners))
     rim = _rim(blocks, between(quarters.keys, "green", 0.16, 0.185) * total)
     plots = shrunk(blocks, rim)

@@ -14,6 +14,7 @@ from lczmap.synthetic.weave.green import GARDEN_TREES, Planting, scattered
 from lczmap.synthetic.weave.land import tilled
 from lczmap.synthetic.weave.lanes import bent, country, verge
 
+_ALLEYS: Mix = ((Material.YARD, 3), (Material.PAVING, 1))
 _YARDS: Mix = ((Material.YARD, 4), (Material.SOIL, 1), (Material.PAVING, 2), (Material.GARDEN, 1))
 _SHACK_TREES = Planting(radius=(1.4, 3.2), height=(3.5, 7.0), kinds=((Material.BROADLEAF, 4), (Material.PALM, 1)))
 _LANES = 0.75
@@ -34,7 +35,7 @@ def shacks(quarters: Quarters, region: Region) -> Shapes:
         ticket(clusters.keys, "large") < 0.08,
         between(clusters.keys, "pitch", 10.0, 15.0),
         between(clusters.keys, "pitch", 4.6, 8.0),
-    )
+    ) * between(quarters.district[clusters.parent], "pitch", 0.88, 1.25)
     lots = grown(split_down(clusters, pitch, irregular=1.0, purpose="lot"), clusters.parent)
     built = within_budget(lots, lots.parent, _covered(quarters), purpose="built")
     yards, homes = _twisted(lots.where(~built), quarters), _crooked(lots.where(built), quarters)
@@ -45,7 +46,7 @@ def shacks(quarters: Quarters, region: Region) -> Shapes:
     return shapes(
         ground=[
             streets(quarters, np.where(sealed, Material.ASPHALT, Material.YARD)),
-            surface(floor, Material.YARD, Layer.BLOCK),
+            surface(floor, drawn(quarters.keys, "alleys", _ALLEYS), Layer.BLOCK),
             surface(yards, drawn(yards.keys, "yard", _YARDS), Layer.PATCH),
         ],
         details=[_clutter(yards)],
@@ -145,7 +146,7 @@ def sparse(quarters: Quarters, region: Region) -> Shapes:
 
 def _lanes(region: Region) -> Mix:
     """What lanes between houses are made of."""
-    earthen = {"informal": 0.3, "desert": 0.4}.get(region.name, 0.1)
+    earthen = {"informal": 0.15, "desert": 0.4}.get(region.name, 0.1)
     return (
         (Material.ASPHALT, 1.0),
         (Material.CONCRETE, 0.3 if region.name == "dense_asian" else 0.0),

@@ -69,8 +69,9 @@ def _stand(places: Places, stands: Parcels, owner: Keys, region: Region, *, tall
     open_ground = drift(places.where, district, metres=75.0, purpose="clearing")
     patchy = drift(places.where, district, metres=38.0, purpose="mixed")
     places_kept = open_ground + 0.35 * patchy < 0.82
-    kind = ticket(stands.keys, "firs")[places.parent] + 0.3 * patchy
-    firs = kind < region.conifers
+    # some districts are of firs more than others
+    kind = ticket(stands.keys, "firs")[places.parent] + 0.3 * patchy + between(district, "firs", -0.2, 0.2)
+    firs = (kind < region.conifers) & (region.conifers > 0.0)
     age = 0.45 * ticket(stands.keys, "age")[places.parent] + 0.18 * patchy
     vigour = np.clip(0.18 + age + 0.4 * ticket(places.keys, "vigour"), 0.0, 1.0)
     broad = places_kept & ~firs
@@ -91,7 +92,8 @@ def scattered_trees(quarters: Quarters, region: Region) -> Shapes:
     places = places_in(land.land.corners, owner, spacing=7.0, purpose="park trees")
     groups = drift(places.where, owner[places.parent], metres=70.0, purpose="groups")
     stray = ticket(places.keys, "stray")
-    grows = stray < np.clip(0.28 + 0.75 * groups, 0.05, 0.85)
+    cover = between(owner, "cover", 0.12, 0.42)[places.parent]
+    grows = stray < np.clip(cover + 0.75 * groups, 0.05, 0.85)
     plants: Mapping[RegionName, Planting] = {"informal": _SAVANNA, "desert": _PALMS}
     paths = _paths(land.land, quarters, wild=wild)
     return shapes(
@@ -149,7 +151,8 @@ def bush(quarters: Quarters, region: Region) -> Shapes:
     places = places_in(land.land.corners, owner, spacing=2.7, purpose="bushes")
     slow = drift(places.where, owner[places.parent], metres=85.0, purpose="thick")
     quick = drift(places.where, owner[places.parent], metres=14.0, purpose="clumps")
-    grows = ticket(places.keys, "grows") < _cover(region) * np.clip(1.0 + 1.0 * slow + 0.9 * quick, 0.03, 2.2)
+    cover = _cover(region) * between(owner, "cover", 0.55, 1.5)[places.parent]
+    grows = ticket(places.keys, "grows") < cover * np.clip(1.0 + 1.0 * slow + 0.9 * quick, 0.03, 2.2)
     ways = land.land.where(ticket(quarters.keys, "way") < 0.6)
     return shapes(
         ground=[
