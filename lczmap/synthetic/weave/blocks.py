@@ -77,11 +77,12 @@ def shrunk(ground: Parcels, metres: ArrayLike) -> Parcels:
     return Parcels(corners=corners, keys=ground.keys, parent=ground.parent).where(left)
 
 
-def surface(ground: Parcels, material: ArrayLike, layer: Layer) -> Quads:
-    """Parcels as ground of a material (one, or `(n,)`), each in a shade of its own."""
+def surface(ground: Parcels, material: ArrayLike, layer: Layer, *, like: Keys | None = None) -> Quads:
+    """Parcels as ground of a material (one, or `(n,)`), each in a shade of its own, or in that of `like (n,)`."""
     # a key of its own: what is built on the parcel may bear the parcel's
     keys = fresh(ground.keys, 300 + layer)
-    return quads(ground.corners, material=material, tone=ticket(keys, "tone"), keys=keys, layer=layer)
+    tone = ticket(keys if like is None else like, "tone")
+    return quads(ground.corners, material=material, tone=tone, keys=keys, layer=layer)
 
 
 def streets(quarters: Quarters, material: ArrayLike = Material.ASPHALT) -> Quads:
@@ -179,12 +180,14 @@ def ring(ground: Parcels, depth: NDArray[np.float64]) -> tuple[Parcels, Parcels]
     return sides, Parcels(corners=inner, keys=child_keys(keys, 4), parent=index)
 
 
-def roofs(ground: Parcels, material: ArrayLike, height: ArrayLike, rise: ArrayLike = 0.0) -> Quads:
-    """Parcels as buildings."""
+def roofs(
+    ground: Parcels, material: ArrayLike, height: ArrayLike, rise: ArrayLike = 0.0, *, like: Keys | None = None
+) -> Quads:
+    """Parcels as buildings, each in a shade of its own, or in that of `like (n,)`."""
     return quads(
         ground.corners,
         material=material,
-        tone=ticket(ground.keys, "tone"),
+        tone=ticket(ground.keys if like is None else like, "tone"),
         keys=ground.keys,
         height=height,
         rise=rise,
@@ -201,14 +204,23 @@ def unsealed(mix: Mix) -> Mix:
     return tuple((material, weight) for material, weight in mix if material not in SEALED)
 
 
-def rimmed(ground: Parcels, material: ArrayLike, height: NDArray[np.float64]) -> Quads:
-    """Flat roofs within parapets: a rim of concrete a metre wide, of one identity with its roof."""
+def rimmed(ground: Parcels, material: ArrayLike, height: NDArray[np.float64], *, like: Keys | None = None) -> Quads:
+    """Flat roofs within parapets: a rim of concrete a metre wide, of one identity with its roof.
+
+    Args:
+        ground: parcels under roof.
+        material: of each `(n,)`, or of all.
+        height: of each `(n,)`, metres.
+        like: whose shade each has `(n,)`, if not its own.
+    """
     inner, left = inset(ground.corners, 1.1)
     left &= np.minimum(*size(inner)) > 5.0
     within = Parcels(corners=inner, keys=ground.keys, parent=ground.parent).where(left)
     stuff = np.broadcast_to(np.asarray(material, dtype=np.uint8), len(ground))
     rim = np.where(left, np.uint8(Material.GREY_ROOF), stuff)
-    return join_quads([roofs(ground, rim, height), roofs(within, stuff[left], height[left] + 0.06)])
+    shade = ground.keys if like is None else like
+    over = roofs(within, stuff[left], height[left] + 0.06, like=shade[left])
+    return join_quads([roofs(ground, rim, height, like=shade), over])
 
 
 def roof_boxes(ground: Parcels, height: NDArray[np.float64], *, share: float, number: int = 0) -> Quads:
@@ -238,7 +250,7 @@ def roof_boxes(ground: Parcels, height: NDArray[np.float64], *, share: float, nu
 
 
 def within_budget(
-    ground: Parcels, group: NDArray[np.int64], wished: NDArray[np.float64], *, purpose: str
+    ground: Parcels, group: NDArray[np.int64], wished: NDArray[np.float64], *, purpose: str, late: ArrayLike = 0.0
 ) -> NDArray[np.bool_]:
     """Choose parcels at random until those of each group cover what was wished, to about half a parcel.
 
@@ -247,8 +259,9 @@ def within_budget(
         group: which group each belongs to `(n,)`.
         wished: square metres for each group; 0 or less chooses none.
         purpose: name of the draw.
+        late: 0 for parcels whose turn is as likely as any, higher for those that come later: one number or `(n,)`.
     """
-    order = np.lexsort((ticket(ground.keys, purpose), group))
+    order = np.lexsort((ticket(ground.keys, purpose) + np.asarray(late, dtype=np.float64), group))
     sizes, members = np.abs(area(ground.corners))[order], group[order]
     total = np.cumsum(sizes)
     starts = np.flatnonzero(np.diff(members, prepend=-1))

@@ -35,6 +35,7 @@ from lczmap.synthetic.weave.blocks import (
     unsealed,
     within_budget,
 )
+from lczmap.synthetic.weave.character import builder, greenness, lined, scale
 from lczmap.synthetic.weave.green import STREET_TREES, rows_along, scattered
 from lczmap.synthetic.weave.traffic import avenues, car_park, driving, parked
 
@@ -93,6 +94,7 @@ def estate(quarters: Quarters, region: Region, plan: Estate) -> Shapes:
     moving, dashes = driving(quarters)
     verges, verge_trees = avenues(quarters, region)
     watered = ticket(site.lots.keys, "watered") < 0.25 + region.green
+    leafy = greenness(site.lots.keys)[site.cells.parent]
     base = np.where(watered, np.uint8(Material.GRASS), drawn(site.lots.keys, "base", unsealed(region.yards)))
     shops = _shops(site.lots, region) if plan.heights[0] > 25.0 else ()
     return shapes(
@@ -107,8 +109,8 @@ def estate(quarters: Quarters, region: Region, plan: Estate) -> Shapes:
         roofs=[*hats, *shops],
         crowns=[
             verge_trees,
-            scattered(site.cells, STREET_TREES, per_hectare=54.0 * region.green, purpose="estate"),
-            rows_along(blocks, STREET_TREES, spacing=9.0, outward=-2.6, share=0.6 * region.green),
+            scattered(site.cells, STREET_TREES, per_hectare=62.0 * region.green * leafy, purpose="estate"),
+            rows_along(blocks, STREET_TREES, spacing=9.0, outward=-2.6, share=lined(blocks.keys, 0.7 * region.green)),
         ],
     )
 
@@ -125,7 +127,7 @@ def _laid_out(quarters: Quarters, blocks: Parcels, plan: Estate) -> _Site:
     if not plan.facing_south:
         turn = (turn + (ticket(lots.keys, "turn") < 0.4)) % 4
     lots = turned_parcels(lots, turn)
-    strips = turned_parcels(sliced(turned_parcels(lots, 1), plan.pitch), 3)
+    strips = turned_parcels(sliced(turned_parcels(lots, 1), plan.pitch * scale(lots.keys, "pitch", 1.3)), 3)
     point_block = ticket(lots.keys, "points") < plan.points
     wide = np.where(point_block, plan.lengths[0], plan.lengths[1])[strips.parent]
     cells = sliced(strips, wide, irregular=0.1 if plan.facing_south else 0.3)
@@ -145,7 +147,7 @@ def _edge_east(lots: Parcels, edge: int) -> NDArray[np.float64]:
 def _hats(site: _Site, bodies: Parcels, height: NDArray[np.float64], region: Region) -> list[Quads]:
     """Roofs: one material for most of a block, parapets and plant on the flat ones."""
     cell, block = site.cells.keys[bodies.parent], site.lots.keys[site.cells.parent[bodies.parent]]
-    who = np.where(ticket(cell, "own roof") < 0.3, cell, block)
+    who = builder(cell, block)
     hipped = (height < 20.0) & (ticket(block, "hip") < region.tilted)
     material = np.where(
         hipped, drawn(who, "roof", region.house_roofs), drawn(who, "flat", flat_only(region.town_roofs))
@@ -156,8 +158,8 @@ def _hats(site: _Site, bodies: Parcels, height: NDArray[np.float64], region: Reg
     low, flat, top = whole.where(hipped), bodies.where(~hipped), height[~hipped]
     ridge = turned_parcels(low, (np.diff(np.stack(size(low.corners)), axis=0)[0] > 0).astype(np.int64))
     return [
-        roofs(ridge, material[hipped], height[hipped], -between(block[hipped], "rise", 2.6, 4.4)),
-        rimmed(whole.where(~hipped), material[~hipped], top),
+        roofs(ridge, material[hipped], height[hipped], -between(block[hipped], "rise", 2.6, 4.4), like=who[hipped]),
+        rimmed(whole.where(~hipped), material[~hipped], top, like=who[~hipped]),
         *(roof_boxes(flat, top, share=0.8, number=number) for number in range(2)),
     ]
 
@@ -248,13 +250,16 @@ def _grounds(quarters: Quarters, site: _Site, region: Region, plan: Estate) -> t
     )
     wished = plan.impervious * sealed - (sealed - areas_by(site.lots, site.lots.parent, count))
     wished = wished - areas_by(paths, quarter, count) * (1.0 - 0.25 * region.green)
-    paved = within_budget(courts, quarter, wished, purpose="paved")
+    # the car parks of some blocks are the lawns of others
+    late = 0.6 * greenness(site.lots.keys)[cells.parent]
+    paved = within_budget(courts, quarter, wished, purpose="paved", late=late)
     hard = courts.where(paved)
     material = drawn(hard.keys, "court", _COURTS)
     drives = piece(cells.where(paved), (0.0, 4.5 / np.maximum(length[paved], 9.0)), (0.04, 0.93), number=7)
     lawns = cells.where(ticket(cells.keys, "lawn") < 0.4)
+    tended = builder(lawns.keys, site.lots.keys[lawns.parent])
     return [
-        surface(lawns, drawn(lawns.keys, "lawn", unsealed(region.yards)), Layer.PATCH),
+        surface(lawns, drawn(tended, "lawn", unsealed(region.yards)), Layer.PATCH, like=tended),
         surface(hard, material, Layer.LINE),
         surface(drives, Material.ASPHALT, Layer.LINE),
         surface(paths, Material.CONCRETE, Layer.LINE),

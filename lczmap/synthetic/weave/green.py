@@ -49,6 +49,8 @@ class Places:
 
 
 STREET_TREES = Planting(radius=(1.8, 4.0), height=(5.0, 12.0), kinds=((Material.BROADLEAF, 1),))
+COURT_TREES = Planting(radius=(2.0, 4.6), height=(5.0, 14.0), kinds=((Material.BROADLEAF, 1),))
+OLD_TREES = Planting(radius=(2.8, 6.0), height=(8.0, 18.0), kinds=((Material.BROADLEAF, 5), (Material.CONIFER, 1)))
 GARDEN_TREES = Planting(radius=(1.2, 3.8), height=(3.0, 10.0), kinds=((Material.BROADLEAF, 5), (Material.CONIFER, 1)))
 
 

@@ -14,11 +14,12 @@ from lczmap.synthetic.shapes import Shapes, join, shapes
 from lczmap.synthetic.townplan import Quarters
 from lczmap.synthetic.weave.bare import paved, soil
 from lczmap.synthetic.weave.blocks import streets
-from lczmap.synthetic.weave.compact import compact_lowrise, compact_midrise
+from lczmap.synthetic.weave.compact import compact_midrise
 from lczmap.synthetic.weave.halls import halls
 from lczmap.synthetic.weave.industry import industry
 from lczmap.synthetic.weave.land import fields
 from lczmap.synthetic.weave.light import shacks, sparse
+from lczmap.synthetic.weave.lowrise import compact_lowrise
 from lczmap.synthetic.weave.open import open_lowrise, open_midrise
 from lczmap.synthetic.weave.towers import compact_highrise, open_highrise
 from lczmap.synthetic.weave.woods import bush, dense, scattered_trees

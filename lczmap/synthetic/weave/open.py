@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lczmap.synthetic.chance import between, ticket
+from lczmap.synthetic.chance import Keys, between, ticket
 from lczmap.synthetic.materials import Material
 from lczmap.synthetic.quads import Parcels, area, long_first, size, sliced
 from lczmap.synthetic.region import Region
@@ -29,8 +29,9 @@ from lczmap.synthetic.weave.blocks import (
     turned_parcels,
     unsealed,
 )
+from lczmap.synthetic.weave.character import builder, greenness, lined, scale
 from lczmap.synthetic.weave.estate import Estate, estate
-from lczmap.synthetic.weave.green import GARDEN_TREES, STREET_TREES, rows_along, scattered
+from lczmap.synthetic.weave.green import GARDEN_TREES, OLD_TREES, STREET_TREES, rows_along, scattered
 from lczmap.synthetic.weave.traffic import avenues, driving, parked
 
 
@@ -91,51 +92,62 @@ def open_lowrise(quarters: Quarters, region: Region) -> Shapes:
     plan = {"north_american": _AMERICAN, "european": _EUROPEAN}.get(region.name, _ELSEWHERE)
     wide = region.street**0.5
     blocks = strips_of(quarters, Grid(main=6.5 * wide, block=plan.block, street=6.8 * wide, irregular=0.4), plan.rows)
-    rows = back_to_back(shrunk(blocks, 1.7))
+    inner = shrunk(blocks, 1.7)
+    rows = back_to_back(inner)
     _, depth = size(rows.corners)
-    lots = sliced(
-        rows, np.clip(between(rows.keys, "lot", *plan.lot) / np.maximum(depth, 10.0), 10.0, 32.0), irregular=0.3
-    )
+    large = between(rows.keys, "lot", *plan.lot) * scale(inner.keys, "large", 1.35)[rows.parent]
+    lots = sliced(rows, np.clip(large / np.maximum(depth, 10.0), 10.0, 34.0), irregular=0.3)
+    block = inner.keys[rows.parent][lots.parent]
+    leafy = greenness(block)
     twin = ticket(rows.keys, "twins")[lots.parent] < plan.twins
-    houses, garages = _homes(lots, twin, plan)
-    ground, cars = _gardens(lots, region, plan)
+    houses, garages = _homes(lots, block, twin, plan)
+    ground, cars = _gardens(lots, block, region, plan)
     moving, dashes = driving(quarters)
     verges, verge_trees = avenues(quarters, region)
-    hedged = ticket(lots.keys, "hedge") < plan.hedges * (0.2 + region.green)
+    # in old suburbs, the trees of many gardens meet
+    old = ticket(block, "old") < 0.3
+    hedged = ticket(lots.keys, "hedge") < plan.hedges * (0.2 + region.green) * leafy
     walled = ~hedged & (ticket(lots.keys, "wall") < plan.walls)
     return shapes(
         ground=[streets(quarters), verges, surface(blocks, Material.CONCRETE, Layer.BLOCK), *ground],
         details=[dashes, moving, parked(blocks, outward=1.0, share=0.16), cars],
         roofs=[
-            *_roofed(houses, region),
+            *_roofed(houses, builder(houses.keys, inner.keys[rows.parent][houses.parent]), region),
             roofs(garages, drawn(garages.keys, "roof", region.house_roofs), 2.9),
             *_bounds(lots.where(hedged), Material.BUSH, 1.4),
             *_bounds(lots.where(walled), Material.CONCRETE, 0.8),
         ],
         crowns=[
             verge_trees,
-            scattered(lots, GARDEN_TREES, per_hectare=75.0 * (0.15 + region.green), purpose="garden"),
-            rows_along(blocks, STREET_TREES, spacing=11.0, outward=-2.4, share=0.5 * region.green),
+            scattered(lots, GARDEN_TREES, per_hectare=65.0 * (0.15 + region.green) * leafy, purpose="garden"),
+            scattered(lots.where(old), OLD_TREES, per_hectare=80.0 * region.green, purpose="old"),
+            rows_along(blocks, STREET_TREES, spacing=11.0, outward=-2.4, share=lined(blocks.keys, 0.55 * region.green)),
         ],
     )
 
 
-def _roofed(houses: Parcels, region: Region) -> list[Quads]:
-    """Gables, hips and flat tops; some houses have a lower wing towards the garden."""
+def _roofed(houses: Parcels, who: Keys, region: Region) -> list[Quads]:
+    """Gables, hips and flat tops, as whoever built them `(n,)` chose; some houses have a lower wing to the garden."""
     keys = houses.keys
     eaves = floors(keys, 2.8, 6.8)
-    pitched = ticket(keys, "pitched") < region.tilted
+    pitched = ticket(who, "pitched") < region.tilted
     ridged = Parcels(corners=long_first(houses.corners), keys=keys, parent=houses.parent)
     _, narrow = size(ridged.corners)
     slope = np.minimum(narrow, 12.0) / 2.0 * between(keys, "pitch", 0.45, 0.8)
     rise = np.where(pitched, np.where(ticket(keys, "hip") < 0.45, -slope, slope), 0.0)
-    material = drawn(keys, "roof", region.house_roofs)
+    material = drawn(who, "roof", region.house_roofs)
     winged = ticket(keys, "wing") < 0.4
     left = between(keys[winged], "left", 0.05, 0.5)
     wings = turned_parcels(piece(houses.where(winged), (left, left + 0.42), (0.7, 1.28), number=3), 1)
     return [
-        roofs(ridged, material, eaves, rise),
-        roofs(wings, material[winged], np.maximum(eaves[winged] - 0.4, 2.6), np.where(pitched, 1.8, 0.0)[winged]),
+        roofs(ridged, material, eaves, rise, like=who),
+        roofs(
+            wings,
+            material[winged],
+            np.maximum(eaves[winged] - 0.4, 2.6),
+            np.where(pitched, 1.8, 0.0)[winged],
+            like=who[winged],
+        ),
         roof_boxes(houses.where(~pitched), eaves[~pitched], share=0.5),
     ]
 
@@ -152,11 +164,12 @@ def _bounds(lots: Parcels, material: Material, width: float) -> list[Quads]:
     return [roofs(row, material, between(row.keys, "high", 1.3, 2.4)) for row in rows]
 
 
-def _homes(lots: Parcels, twin: NDArray[np.bool_], plan: Suburb) -> tuple[Parcels, Parcels]:
+def _homes(lots: Parcels, block: Keys, twin: NDArray[np.bool_], plan: Suburb) -> tuple[Parcels, Parcels]:
     """Houses behind their front gardens, pairs wall to wall, garages and sheds behind; edge 0 along the street."""
     keys = lots.keys
     length, depth = size(lots.corners)
     wished = np.abs(area(lots.corners)) * plan.built * between(keys, "size", 0.85, 1.15)
+    wished = wished * between(block, "dense", 0.62, 1.3)
     across = np.minimum(np.sqrt(wished * between(keys, "shape", 0.8, 1.9)), 0.8 * length) / length
     deep = np.clip(wished / (across * length) / np.maximum(depth, 8.0), 0.2, 0.68)
     front = np.minimum((plan.front + between(keys, "front", -1.2, 1.8)) / np.maximum(depth, 8.0), 0.3)
@@ -172,14 +185,16 @@ def _homes(lots: Parcels, twin: NDArray[np.bool_], plan: Suburb) -> tuple[Parcel
     return houses.where(built), garages.where(shed)
 
 
-def _gardens(lots: Parcels, region: Region, plan: Suburb) -> tuple[list[Quads], Quads]:
-    """Lawns, drives with a car, terraces, beds and pools."""
+def _gardens(lots: Parcels, block: Keys, region: Region, plan: Suburb) -> tuple[list[Quads], Quads]:
+    """Lawns, drives with a car, terraces, beds and pools; in bare blocks many gardens are paved."""
     keys = lots.keys
+    tended = builder(keys, block)
+    leafy = greenness(block)
     length, _ = size(lots.corners)
     drives = piece(lots, (1.0 - 3.6 / np.maximum(length, 8.0), 0.99), (0.0, between(keys, "drive", 0.3, 0.6)), number=3)
     paving = drawn(drives.keys, "drive", ((Material.CONCRETE, 3), (Material.PAVING, 2), (Material.ASPHALT, 2)))
-    sitting = lots.where(ticket(keys, "sitting") < 0.65)
-    terraces = piece(sitting, (0.15, 0.65), (0.5, between(sitting.keys, "terrace", 0.62, 0.74)), number=4)
+    sitting = lots.where(ticket(keys, "sitting") < 1.2 - 0.55 * leafy)
+    terraces = piece(sitting, (0.15, 0.65), (0.5, between(sitting.keys, "terrace", 0.6, 0.78)), number=4)
     beds = lots.where(ticket(keys, "bed") < 0.35)
     beds = piece(beds, (0.08, between(beds.keys, "bed", 0.3, 0.8)), (0.82, 0.96), number=5)
     wet = lots.where(ticket(keys, "pool") < plan.pools)
@@ -188,7 +203,7 @@ def _gardens(lots: Parcels, region: Region, plan: Suburb) -> tuple[list[Quads], 
     start = 1.0 / np.maximum(size(at_home.corners)[1], 7.0)
     cars = piece(at_home, (0.22, 0.76), (start, 5.4 * start), number=7)
     return [
-        surface(lots, drawn(keys, "yard", unsealed(region.yards)), Layer.LOT),
+        surface(lots, drawn(tended, "yard", unsealed(region.yards)), Layer.LOT, like=tended),
         surface(terraces, Material.PAVING, Layer.PATCH),
         surface(drives, paving, Layer.PATCH),
         surface(beds, Material.GARDEN, Layer.PATCH),
