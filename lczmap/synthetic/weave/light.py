@@ -14,7 +14,7 @@ from lczmap.synthetic.weave.green import GARDEN_TREES, Planting, scattered
 from lczmap.synthetic.weave.land import tilled
 from lczmap.synthetic.weave.lanes import bent, country, verge
 
-_ALLEYS: Mix = ((Material.YARD, 3), (Material.PAVING, 1))
+_ALLEYS: Mix = ((Material.YARD, 1), (Material.PAVING, 1))
 _YARDS: Mix = ((Material.YARD, 4), (Material.SOIL, 1), (Material.PAVING, 2), (Material.GARDEN, 1))
 _SHACK_TREES = Planting(radius=(1.4, 3.2), height=(3.5, 7.0), kinds=((Material.BROADLEAF, 4), (Material.PALM, 1)))
 _LANES = 0.75
@@ -46,7 +46,7 @@ def shacks(quarters: Quarters, region: Region) -> Shapes:
     return shapes(
         ground=[
             streets(quarters, np.where(sealed, Material.ASPHALT, Material.YARD)),
-            surface(floor, drawn(quarters.keys, "alleys", _ALLEYS), Layer.BLOCK),
+            surface(floor, np.where(sealed, Material.YARD, drawn(quarters.keys, "alleys", _ALLEYS)), Layer.BLOCK),
             surface(yards, drawn(yards.keys, "yard", _YARDS), Layer.PATCH),
         ],
         details=[_clutter(yards)],
