@@ -36,7 +36,7 @@ from lczmap.synthetic.weave.blocks import (
     within_budget,
 )
 from lczmap.synthetic.weave.character import builder, greenness, lined, scale
-from lczmap.synthetic.weave.green import STREET_TREES, rows_along, scattered
+from lczmap.synthetic.weave.green import COURT_TREES, STREET_TREES, rows_along, scattered
 from lczmap.synthetic.weave.traffic import avenues, car_park, driving, parked
 
 
@@ -109,7 +109,7 @@ def estate(quarters: Quarters, region: Region, plan: Estate) -> Shapes:
         roofs=[*hats, *shops],
         crowns=[
             verge_trees,
-            scattered(site.cells, STREET_TREES, per_hectare=62.0 * region.green * leafy, purpose="estate"),
+            scattered(site.cells, COURT_TREES, per_hectare=75.0 * region.green * leafy, purpose="estate"),
             rows_along(blocks, STREET_TREES, spacing=9.0, outward=-2.6, share=lined(blocks.keys, 0.7 * region.green)),
         ],
     )

@@ -12,11 +12,11 @@ from lczmap.synthetic.chance import Keys, between, child_keys, ticket
 from lczmap.synthetic.materials import Material
 from lczmap.synthetic.quads import Corners, Parcels, at, direction, edge_lengths, inset, rectangles, size
 from lczmap.synthetic.region import Region
-from lczmap.synthetic.shapes import Discs, Layer, Quads, join_quads, quads
+from lczmap.synthetic.shapes import Discs, Layer, Quads, join_discs, join_quads, quads
 from lczmap.synthetic.townplan import Quarters
 from lczmap.synthetic.weave.blocks import drawn, fresh
 from lczmap.synthetic.weave.green import STREET_TREES, rows_along
-from lczmap.synthetic.weave.lanes import edge_keys
+from lczmap.synthetic.weave.lanes import AVENUE, edge_keys
 
 _CAR = (4.4, 1.8)
 _BAY = 2.7
@@ -29,6 +29,8 @@ _CROSSING = 12.0
 """Length of an edge that crossings take, metres: half at either end for cars, all of it for verges."""
 _VERGE = 2.0
 """Width of half a verge, metres."""
+_KERB = 8.0
+"""From the middle of a boulevard to its outer row of trees, metres."""
 _AVENUES = 0.3
 """Share of main roads with a verge."""
 
@@ -87,7 +89,7 @@ def _marking(corners: Corners, keys: Keys) -> Quads:
 
 
 def avenues(quarters: Quarters, region: Region) -> tuple[Quads, Discs]:
-    """Green verges with trees in the middle of some main roads, each quarter its own half of them."""
+    """Verges with trees in the middle of some main roads, and boulevards: each quarter has its own half of them."""
     tended = _avenue(quarters).ravel()
     keys = child_keys(fresh(quarters.keys, 72)[:, None], np.arange(4)).ravel()[tended]
     starts, ends = quarters.corners.reshape(-1, 2), np.roll(quarters.corners, -1, axis=1).reshape(-1, 2)
@@ -99,12 +101,18 @@ def avenues(quarters: Quarters, region: Region) -> tuple[Quads, Discs]:
         starts + gap / 2.0 + inward * (_VERGE / 2.0), along, np.maximum(long - 2.0 * _CROSSING, 1.0), _VERGE
     )
     strips = Parcels(corners=verge, keys=keys, parent=np.arange(len(keys)))
-    # one row a half, along the middle of the road
+    # one row a half along the middle of the road, and on boulevards another one along the kerb
     share = np.outer(ticket(keys, "lined") < 0.3 + region.green, [0.8, 0.0, 0.0, 0.0])
+    kerb = np.outer(ticket(keys, "boulevard") < 1.1 * region.green, [0.9, 0.0, 0.0, 0.0])
+    beside = Parcels(corners=verge, keys=child_keys(keys, 1), parent=strips.parent)
+    trees = [
+        rows_along(strips, STREET_TREES, spacing=10.0, outward=-0.9, share=share),
+        rows_along(beside, AVENUE, spacing=8.5, outward=-_KERB, share=kerb),
+    ]
     ground = drawn(keys, "verge", ((Material.GRASS, 0.1 + region.green), (Material.PAVING, 0.4)))
     return (
         quads(verge, material=ground, tone=ticket(keys, "tone"), keys=keys, layer=Layer.LINE),
-        rows_along(strips, STREET_TREES, spacing=10.0, outward=-0.9, share=share),
+        join_discs(trees),
     )
 
 
