@@ -18,12 +18,12 @@ from lczmap.synthetic.quads import (
     split_down,
 )
 from lczmap.synthetic.region import Mix, Region, RegionName
-from lczmap.synthetic.shapes import Discs, Layer, Quads, Shapes, discs, join, quads, shapes
+from lczmap.synthetic.shapes import Discs, Layer, Quads, Shapes, choose_quads, discs, join, quads, shapes
 from lczmap.synthetic.townplan import Quarters
 from lczmap.synthetic.weave.blocks import drawn, fresh, shrunk, streets, surface
 from lczmap.synthetic.weave.green import Places, Planting, drift, places_in, planted, rows_along
 from lczmap.synthetic.weave.halls import spots
-from lczmap.synthetic.weave.lanes import bent, country, crossing, ribbons, stains, verge
+from lczmap.synthetic.weave.lanes import bent, country, crossing, ribbons, stains, to_edges, verge
 from lczmap.synthetic.weave.traffic import car_park
 
 _KINDS: Mapping[RegionName, tuple[float, float, float, float]] = {
@@ -31,6 +31,10 @@ _KINDS: Mapping[RegionName, tuple[float, float, float, float]] = {
     "desert": (1, 0.5, 0.5, 6),
 }  # fmt: skip
 """Weights of car parks, container yards, aprons and rock among districts of LCZ 15."""
+_SHADES = (0.42, 0.54)
+"""Shades of sand in neighbouring districts: a desert is of one colour."""
+_SPILL = 4.0
+"""How far dunes may reach over the border of their quarter, metres."""
 _TREES = Planting(radius=(1.3, 2.6), height=(3.0, 6.0), kinds=((Material.BROADLEAF, 1),))
 _TUFTS = Planting(radius=(0.5, 1.4), height=(0.3, 1.2), kinds=((Material.BUSH, 1),))
 
@@ -219,16 +223,23 @@ def _dunes(quarters: Quarters, region: Region) -> Shapes:
             between(keys, "deep", 6.0, 13.0) * (1.2 + 0.5 * slow),
         ),
         material=Material.SAND,
-        tone=ticket(own, "tone"),
+        tone=between(own, "sand", *_SHADES),
         keys=own,
         rise=-between(keys, "rise", 0.15, 0.7),
         height=0.02,
     )
+    outline = quarters.corners[places.parent]
+    over = np.stack([to_edges(ridges.corners[:, k], outline).min(axis=1) for k in range(4)], axis=1).min(axis=1)
+    ridges = choose_quads(ridges, over > -_SPILL)
     tufts = places_in(land.land.corners, district, spacing=11.0, purpose="tufts")
     tufts = tufts.chosen(ticket(tufts.keys, "tuft") < 0.04)
     hollows = ((Material.YARD, 0.1), (Material.GRAVEL, 0.05))
     return shapes(
-        ground=[verge(quarters, Material.SAND), land.roads, stains(land.land, district, hollows, metres=70.0)],
+        ground=[
+            verge(quarters, Material.SAND, tone=between(district, "sand", *_SHADES)),
+            land.roads,
+            stains(land.land, district, hollows, metres=70.0),
+        ],
         roofs=[ridges],
         crowns=[planted(tufts, _TUFTS)],
     )

@@ -18,6 +18,8 @@ from lczmap.synthetic.weave.green import Planting, drift, places_in, planted, ro
 
 _ROADS = 0.25
 """Share of borders with a road."""
+_EMPTY = 0.3
+"""Regions less green than this have few roads outside towns."""
 _BRIDGES = 0.38
 """Share of borders whose road bridges the water."""
 _LANE = 3.0
@@ -57,7 +59,8 @@ def country(quarters: Quarters, region: Region, *, hedges: float = 0.4) -> Count
         hedges: share of the borders without a road that carry one.
     """
     border = edge_keys(quarters.corners)
-    road = through_roads(border) | (ticket(border, "road") < _ROADS)
+    road = through_roads(border) & (ticket(border, "road") < (1.0 if region.green > _EMPTY else 0.4))
+    road |= (ticket(border, "road") < _ROADS) & (region.green > _EMPTY)
     kerb, _ = inset(quarters.corners, np.where(road, _LANE, 0.0))
     inner, _ = inset(quarters.corners, np.where(road, _VERGE, 0.0))
     strip = np.stack([quarters.corners, np.roll(quarters.corners, -1, axis=1), np.roll(kerb, -1, axis=1), kerb], axis=2)
@@ -213,12 +216,13 @@ def stains(land: Parcels, district: Keys, mix: Mix, *, metres: float, grain: flo
     )
 
 
-def verge(quarters: Quarters, material: ArrayLike) -> Quads:
-    """The ground of quarters of open country, one shade for all of a district."""
+def verge(quarters: Quarters, material: ArrayLike, *, tone: ArrayLike | None = None) -> Quads:
+    """The ground of quarters of open country, in a shade for each `(n,)`, or one for all of a district."""
+    shade = ticket(quarters.district, "tone") if tone is None else np.asarray(tone, dtype=np.float64)
     return quads(
         quarters.corners,
         material=material,
-        tone=ticket(quarters.district, "tone"),
+        tone=shade,
         keys=child_keys(quarters.keys, 77),
         layer=Layer.QUARTER,
     )
