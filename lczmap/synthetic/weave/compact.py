@@ -32,6 +32,8 @@ from lczmap.synthetic.weave.blocks import (
 )
 from lczmap.synthetic.weave.character import builder, greenness, lined, scale
 from lczmap.synthetic.weave.green import COURT_TREES, GARDEN_TREES, STREET_TREES, rows_along, scattered
+from lczmap.synthetic.weave.lanes import AVENUE
+from lczmap.synthetic.weave.special import COMMON, specials, specials_among
 from lczmap.synthetic.weave.traffic import avenues, driving, parked
 
 _PITCHED = (Material.TILE_ROOF, Material.DARK_ROOF, Material.GREY_ROOF, Material.RUST_ROOF, Material.BLUE_ROOF)
@@ -79,7 +81,8 @@ def _perimeter(quarters: Quarters, region: Region) -> Shapes:
     )
     lots = shrunk(blocks, 2.2)
     special = _special(lots)
-    homes, squares = lots.where(special == 0), lots.where(special > 0)
+    kind = np.where(special > 0, COMMON, specials_among(lots, quarters.keys, region, every=11.0, parks=0.5))
+    homes, squares = lots.where((special == 0) & (kind == COMMON)), lots.where(special > 0)
     sides, core = ring(homes, between(homes.keys, "depth", 11.0, 16.0))
     fronts = between(sides.keys, "front", 12.0, 24.0) * scale(homes.keys, "fronts", 1.5)[sides.parent]
     houses = sliced(sides, fronts, irregular=0.4)
@@ -102,10 +105,11 @@ def _perimeter(quarters: Quarters, region: Region) -> Shapes:
                 ],
                 details=[dashes, moving, parked(blocks, outward=1.2, share=0.55)],
                 roofs=[front, plant],
-                crowns=[verge_trees, rows_along(blocks, STREET_TREES, spacing=9.0, outward=-0.6, share=trees)],
+                crowns=[verge_trees, rows_along(blocks, AVENUE, spacing=8.5, outward=0.9, share=trees)],
             ),
             behind,
             _squares(squares, special[special > 0] == 2, region),
+            specials(lots.where(kind != COMMON), kind[kind != COMMON], region, storeys=(11.0, 19.0)),
         ]
     )
 
@@ -141,7 +145,7 @@ def _court(core: Parcels, block: Keys, region: Region) -> Shapes:
         roofs=[wing_roofs, plant, roofs(shed, drawn(shed.keys, "roof", region.shed_roofs), 2.8)],
         crowns=[
             scattered(
-                yards.where(~winged), COURT_TREES, per_hectare=130.0 * region.green * leafy[~winged], purpose="court"
+                yards.where(~winged), COURT_TREES, per_hectare=180.0 * region.green * leafy[~winged], purpose="court"
             )
         ],
     )
@@ -189,7 +193,8 @@ def _solid(quarters: Quarters, region: Region) -> Shapes:
         quarters,
         Grid(main=7.5 * wide, block=60.0 * region.block**0.5, street=6.5 * wide, irregular=0.8),
     )
-    lots = shrunk(blocks, 1.2)
+    kind = specials_among(blocks, quarters.keys, region, every=11.0, parks=0.6)
+    lots, other = shrunk(blocks.where(kind == COMMON), 1.2), blocks.where(kind != COMMON)
     rows = back_to_back(lots)
     wide_plots = between(rows.keys, "front", 9.0, 17.0) * scale(lots.keys, "fronts", 1.4)[rows.parent]
     plots = sliced(rows, wide_plots, irregular=0.5)
@@ -209,7 +214,7 @@ def _solid(quarters: Quarters, region: Region) -> Shapes:
     gaps, leafy = plots.where(open_plot), greenness(lots.keys)[rows.parent][plots.parent]
     moving, dashes = driving(quarters)
     verges, verge_trees = avenues(quarters, region)
-    return shapes(
+    homes = shapes(
         ground=[
             streets(quarters),
             verges,
@@ -225,3 +230,4 @@ def _solid(quarters: Quarters, region: Region) -> Shapes:
             rows_along(blocks, STREET_TREES, spacing=11.0, outward=0.6, share=lined(blocks.keys, 0.45 * region.green)),
         ],
     )
+    return join([homes, specials(other, kind[kind != COMMON], region, storeys=(11.0, 19.0))])

@@ -33,6 +33,7 @@ from lczmap.synthetic.weave.blocks import (
 from lczmap.synthetic.weave.character import builder, greenness, lined, scale
 from lczmap.synthetic.weave.compact import COURTS, wall_to_wall
 from lczmap.synthetic.weave.green import GARDEN_TREES, STREET_TREES, rows_along, scattered
+from lczmap.synthetic.weave.special import COMMON, specials, specials_among
 from lczmap.synthetic.weave.traffic import driving, parked
 
 
@@ -58,6 +59,7 @@ def _old_lanes(quarters: Quarters, region: Region) -> Shapes:
         else Grid(main=7.0, block=74.0, street=7.5, irregular=0.5)
     )
     blocks = blocks_of(quarters, grid)
+    blocks, other = _told_apart(blocks, quarters, region)
     lots = shrunk(blocks, 0.7 if crooked else 1.5)
     sides, core = ring(lots, between(lots.keys, "depth", 8.5, 11.0) + (0.0 if crooked else 3.0))
     houses = sliced(sides, between(sides.keys, "front", 6.5, 11.0), irregular=0.5)
@@ -78,7 +80,7 @@ def _old_lanes(quarters: Quarters, region: Region) -> Shapes:
     yard = np.where(
         paved, drawn(open_yards.keys, "court", COURTS), drawn(open_yards.keys, "yard", region.yards)
     ).astype(np.uint8)
-    return shapes(
+    woven = shapes(
         ground=[
             streets(quarters),
             surface(blocks, Material.PAVING, Layer.BLOCK),
@@ -93,11 +95,13 @@ def _old_lanes(quarters: Quarters, region: Region) -> Shapes:
             scattered(gaps, GARDEN_TREES, per_hectare=130.0 * region.green, purpose="gap"),
         ],
     )
+    return join([woven, other])
 
 
 def _rows(quarters: Quarters, region: Region) -> Shapes:
     """Parallel rows of small houses on lanes, one plan a block (lilong)."""
     blocks = blocks_of(quarters, Grid(main=7.0, block=72.0, street=6.0, irregular=0.3))
+    blocks, other = _told_apart(blocks, quarters, region)
     lots = shrunk(blocks, 1.0)
     lots = turned_parcels(lots, (np.abs(direction(lots.corners)[:, 1]) < 0.7).astype(np.int64))
     rows = sliced(lots, between(lots.keys, "pitch", 11.2, 15.4), irregular=0.0)
@@ -122,7 +126,7 @@ def _rows(quarters: Quarters, region: Region) -> Shapes:
     material = np.where(own, drawn(houses.keys, "roof", region.house_roofs), drawn(roofer, "roof", first))
     rise, leafy = np.where(ticket(houses.keys, "flat") < 0.2, 0.0, 2.4), greenness(lots.keys)[rows.parent]
     moving, dashes = driving(quarters, lanes=1)
-    return shapes(
+    homes = shapes(
         ground=[
             streets(quarters),
             surface(blocks, Material.CONCRETE, Layer.BLOCK),
@@ -135,11 +139,13 @@ def _rows(quarters: Quarters, region: Region) -> Shapes:
             rows_along(blocks, STREET_TREES, spacing=9.0, outward=0.5, share=lined(blocks.keys, 0.45 * region.green)),
         ],
     )
+    return join([homes, other])
 
 
 def _jumble(quarters: Quarters, region: Region) -> Shapes:
     """Small houses of every height and roof, shoulder to shoulder on crooked lanes, gardens in the gaps."""
     blocks = blocks_of(quarters, Grid(main=4.5, block=42.0, street=3.8, irregular=1.0))
+    blocks, other = _told_apart(blocks, quarters, region)
     plots = split_down(blocks, between(blocks.keys, "plots", 9.0, 14.0), irregular=0.8, purpose="plot")
     dense = between(blocks.keys, "dense", 0.7, 0.97)[plots.parent]
     built = ticket(plots.keys, "fate") < dense
@@ -154,7 +160,7 @@ def _jumble(quarters: Quarters, region: Region) -> Shapes:
     under = eaves[ticket(bodies.keys, "lean-to") < 0.3]
     sheets = roofs(sheet, drawn(sheet.keys, "sheet", region.shack_roofs), under + 2.4)
     moving, dashes = driving(quarters, lanes=1)
-    return shapes(
+    woven = shapes(
         ground=[
             streets(quarters),
             surface(blocks, drawn(blocks.keys, "lane", ((Material.CONCRETE, 2), (Material.PAVING, 2))), Layer.BLOCK),
@@ -164,11 +170,13 @@ def _jumble(quarters: Quarters, region: Region) -> Shapes:
         roofs=[homes, plant, sheets],
         crowns=[scattered(gaps, GARDEN_TREES, per_hectare=(60.0 + 160.0 * region.green) * leafy, purpose="gap")],
     )
+    return join([woven, other])
 
 
 def _courtyards(quarters: Quarters, region: Region) -> Shapes:
     """Flat houses around small courts on narrow lanes."""
     blocks = blocks_of(quarters, Grid(main=6.5, block=52.0, street=5.0, irregular=0.8))
+    blocks, other = _told_apart(blocks, quarters, region)
     rows = back_to_back(blocks)
     fronts = between(rows.keys, "front", 11.0, 18.0) * scale(blocks.keys, "fronts", 1.35)[rows.parent]
     plots = grown(sliced(rows, fronts, irregular=0.4), rows.parent)
@@ -182,7 +190,7 @@ def _courtyards(quarters: Quarters, region: Region) -> Shapes:
     leafy = greenness(blocks.keys)[houses.parent][court.parent]
     moving, dashes = driving(quarters, lanes=1)
     yards = drawn(builder(court.keys, blocks.keys[houses.parent][court.parent]), "yard", region.yards)
-    return shapes(
+    homes = shapes(
         ground=[
             streets(quarters),
             surface(blocks, Material.PAVING, Layer.BLOCK),
@@ -196,3 +204,11 @@ def _courtyards(quarters: Quarters, region: Region) -> Shapes:
         ],
         crowns=[scattered(court, GARDEN_TREES, per_hectare=(30.0 + 60.0 * region.green) * leafy, purpose="court")],
     )
+    return join([homes, other])
+
+
+def _told_apart(blocks: Parcels, quarters: Quarters, region: Region) -> tuple[Parcels, Shapes]:
+    """Blocks of houses, and what stands on the others."""
+    kind = specials_among(blocks, quarters.keys, region, every=12.0, parks=0.8)
+    other = kind != COMMON
+    return blocks.where(~other), specials(blocks.where(other), kind[other], region, storeys=(4.0, 9.5))

@@ -12,7 +12,7 @@ from lczmap.synthetic.chance import Keys, between, ticket
 from lczmap.synthetic.materials import Material
 from lczmap.synthetic.quads import Parcels, area, long_first, size, sliced
 from lczmap.synthetic.region import Region
-from lczmap.synthetic.shapes import Layer, Quads, Shapes, shapes
+from lczmap.synthetic.shapes import Layer, Quads, Shapes, join, shapes
 from lczmap.synthetic.townplan import Quarters
 from lczmap.synthetic.weave.blocks import (
     Grid,
@@ -32,6 +32,7 @@ from lczmap.synthetic.weave.blocks import (
 from lczmap.synthetic.weave.character import builder, greenness, lined, scale
 from lczmap.synthetic.weave.estate import Estate, estate
 from lczmap.synthetic.weave.green import GARDEN_TREES, OLD_TREES, STREET_TREES, rows_along, scattered
+from lczmap.synthetic.weave.special import COMMON, specials, specials_among
 from lczmap.synthetic.weave.traffic import avenues, driving, parked
 
 
@@ -43,11 +44,11 @@ def open_midrise(quarters: Quarters, region: Region) -> Shapes:
         lengths=(26.0, 58.0),
         points=0.15,
         depth=(11.0, 14.0),
-        pitch=34.0,
+        pitch=33.0,
         heights=(10.0, 21.5),
         low=1.3,
         facing_south=region.name == "dense_asian",
-        impervious=0.415,
+        impervious=0.435,
     )
     return estate(quarters, region, plan)
 
@@ -77,13 +78,13 @@ class Suburb:
 
 
 _AMERICAN = Suburb(
-    rows=66.0, block=150.0, lot=(540.0, 720.0), built=0.38, front=7.0, pools=0.12, hedges=0.12, walls=0.0, twins=0.0
+    rows=66.0, block=150.0, lot=(540.0, 720.0), built=0.41, front=7.0, pools=0.12, hedges=0.12, walls=0.0, twins=0.0
 )
 _EUROPEAN = Suburb(
-    rows=52.0, block=95.0, lot=(330.0, 540.0), built=0.4, front=4.5, pools=0.03, hedges=0.6, walls=0.1, twins=0.35
+    rows=52.0, block=95.0, lot=(330.0, 540.0), built=0.43, front=4.5, pools=0.03, hedges=0.6, walls=0.1, twins=0.35
 )
 _ELSEWHERE = Suburb(
-    rows=50.0, block=105.0, lot=(310.0, 480.0), built=0.39, front=3.5, pools=0.02, hedges=0.2, walls=0.75, twins=0.15
+    rows=50.0, block=105.0, lot=(310.0, 480.0), built=0.395, front=3.5, pools=0.02, hedges=0.2, walls=0.75, twins=0.15
 )
 
 
@@ -92,7 +93,8 @@ def open_lowrise(quarters: Quarters, region: Region) -> Shapes:
     plan = {"north_american": _AMERICAN, "european": _EUROPEAN}.get(region.name, _ELSEWHERE)
     wide = region.street**0.5
     blocks = strips_of(quarters, Grid(main=6.5 * wide, block=plan.block, street=6.8 * wide, irregular=0.4), plan.rows)
-    inner = shrunk(blocks, 1.7)
+    kind = specials_among(blocks, quarters.keys, region, every=10.0, parks=1.0)
+    inner, other = shrunk(blocks.where(kind == COMMON), 1.7), blocks.where(kind != COMMON)
     rows = back_to_back(inner)
     _, depth = size(rows.corners)
     large = between(rows.keys, "lot", *plan.lot) * scale(inner.keys, "large", 1.35)[rows.parent]
@@ -108,7 +110,7 @@ def open_lowrise(quarters: Quarters, region: Region) -> Shapes:
     old = ticket(block, "old") < 0.3
     hedged = ticket(lots.keys, "hedge") < plan.hedges * (0.2 + region.green) * leafy
     walled = ~hedged & (ticket(lots.keys, "wall") < plan.walls)
-    return shapes(
+    homes = shapes(
         ground=[streets(quarters), verges, surface(blocks, Material.CONCRETE, Layer.BLOCK), *ground],
         details=[dashes, moving, parked(blocks, outward=1.0, share=0.16), cars],
         roofs=[
@@ -124,6 +126,7 @@ def open_lowrise(quarters: Quarters, region: Region) -> Shapes:
             rows_along(blocks, STREET_TREES, spacing=11.0, outward=-2.4, share=lined(blocks.keys, 0.55 * region.green)),
         ],
     )
+    return join([homes, specials(other, kind[kind != COMMON], region, storeys=(6.0, 9.5))])
 
 
 def _roofed(houses: Parcels, who: Keys, region: Region) -> list[Quads]:
@@ -169,7 +172,7 @@ def _homes(lots: Parcels, block: Keys, twin: NDArray[np.bool_], plan: Suburb) ->
     keys = lots.keys
     length, depth = size(lots.corners)
     wished = np.abs(area(lots.corners)) * plan.built * between(keys, "size", 0.85, 1.15)
-    wished = wished * between(block, "dense", 0.62, 1.3)
+    wished = wished * between(block, "dense", 0.66, 1.34)
     across = np.minimum(np.sqrt(wished * between(keys, "shape", 0.8, 1.9)), 0.8 * length) / length
     deep = np.clip(wished / (across * length) / np.maximum(depth, 8.0), 0.2, 0.68)
     front = np.minimum((plan.front + between(keys, "front", -1.2, 1.8)) / np.maximum(depth, 8.0), 0.3)
