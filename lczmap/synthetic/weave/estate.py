@@ -13,7 +13,7 @@ from lczmap.synthetic.chance import between, ticket
 from lczmap.synthetic.materials import Material
 from lczmap.synthetic.quads import Parcels, at, direction, rectangles, size, sliced
 from lczmap.synthetic.region import Region
-from lczmap.synthetic.shapes import Layer, Quads, Shapes, shapes
+from lczmap.synthetic.shapes import Layer, Quads, Shapes, join, shapes
 from lczmap.synthetic.townplan import Quarters
 from lczmap.synthetic.weave.blocks import (
     Grid,
@@ -37,6 +37,7 @@ from lczmap.synthetic.weave.blocks import (
 )
 from lczmap.synthetic.weave.character import builder, greenness, lined, scale
 from lczmap.synthetic.weave.green import COURT_TREES, STREET_TREES, rows_along, scattered
+from lczmap.synthetic.weave.special import COMMON, specials, specials_among
 from lczmap.synthetic.weave.traffic import avenues, car_park, driving, parked
 
 
@@ -62,6 +63,10 @@ class Estate:
     """1 where all heights are as common, more where low ones prevail."""
     facing_south: bool
     """Whether a whole district has its slabs in one direction, facing south."""
+    special: float
+    """One block in so many is a school, a park, a market."""
+    public: tuple[float, float]
+    """Lowest and highest building there."""
     impervious: float
     """Wished share of streets, paths, courts and car parks in a quarter, 0..1."""
 
@@ -77,6 +82,8 @@ class _Site:
     """Edge 0 runs along the building; `parent` indexes the lots."""
     lots: Parcels
     """Blocks within their pavements; `parent` indexes the quarters."""
+    special: Parcels
+    """Blocks of another kind; `parent` indexes the quarters."""
     point: NDArray[np.bool_]
     """Whether a cell bears a point tower `(cells,)`."""
     along: NDArray[np.float64]
@@ -87,7 +94,9 @@ def estate(quarters: Quarters, region: Region, plan: Estate) -> Shapes:
     """Free-standing buildings in rows, and the ground between."""
     grid = Grid(main=8.5 * region.street, block=plan.block, street=plan.street * region.street, irregular=0.35)
     blocks = blocks_of(quarters, grid)
-    site = _laid_out(quarters, blocks, plan)
+    kind = specials_among(blocks, quarters.keys, region, every=plan.special, parks=0.25)
+    other, blocks = blocks.where(kind != COMMON), blocks.where(kind == COMMON)
+    site = _laid_out(quarters, blocks, other, plan)
     bodies, height = _buildings(site, plan)
     ground, cars = _grounds(quarters, site, region, plan)
     hats = _hats(site, bodies, height, region)
@@ -97,7 +106,7 @@ def estate(quarters: Quarters, region: Region, plan: Estate) -> Shapes:
     leafy = greenness(site.lots.keys)[site.cells.parent]
     base = np.where(watered, np.uint8(Material.GRASS), drawn(site.lots.keys, "base", unsealed(region.yards)))
     shops = _shops(site.lots, region) if plan.heights[0] > 25.0 else ()
-    return shapes(
+    homes = shapes(
         ground=[
             streets(quarters),
             verges,
@@ -113,9 +122,10 @@ def estate(quarters: Quarters, region: Region, plan: Estate) -> Shapes:
             rows_along(blocks, STREET_TREES, spacing=9.0, outward=-2.6, share=lined(blocks.keys, 0.7 * region.green)),
         ],
     )
+    return join([homes, specials(other, kind[kind != COMMON], region, storeys=plan.public)])
 
 
-def _laid_out(quarters: Quarters, blocks: Parcels, plan: Estate) -> _Site:
+def _laid_out(quarters: Quarters, blocks: Parcels, special: Parcels, plan: Estate) -> _Site:
     """Cut blocks into rows and rows into cells."""
     lots = shrunk(blocks, 2.0)
     way = direction(lots.corners)
@@ -136,7 +146,7 @@ def _laid_out(quarters: Quarters, blocks: Parcels, plan: Estate) -> _Site:
     if plan.facing_south:
         angle = between(quarters.district, "facing", -0.22, 0.22)[lots.parent[cells.parent]]
         along = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return _Site(cells=cells, lots=lots, point=point_block[cells.parent], along=along)
+    return _Site(cells=cells, lots=lots, special=special, point=point_block[cells.parent], along=along)
 
 
 def _edge_east(lots: Parcels, edge: int) -> NDArray[np.float64]:
@@ -249,6 +259,8 @@ def _grounds(quarters: Quarters, site: _Site, region: Region, plan: Estate) -> t
         Parcels(corners=quarters.corners, keys=quarters.keys, parent=np.arange(count)), np.arange(count), count
     )
     wished = plan.impervious * sealed - (sealed - areas_by(site.lots, site.lots.parent, count))
+    # about half of a special block is sealed, and some of it built on
+    wished = wished + 0.6 * areas_by(site.special, site.special.parent, count)
     wished = wished - areas_by(paths, quarter, count) * (1.0 - 0.25 * region.green)
     # the car parks of some blocks are the lawns of others
     late = 0.6 * greenness(site.lots.keys)[cells.parent]

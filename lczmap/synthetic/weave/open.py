@@ -48,6 +48,8 @@ def open_midrise(quarters: Quarters, region: Region) -> Shapes:
         heights=(10.0, 21.5),
         low=1.3,
         facing_south=region.name == "dense_asian",
+        special=11.0,
+        public=(9.0, 17.0),
         impervious=0.435,
     )
     return estate(quarters, region, plan)
@@ -107,7 +109,7 @@ def open_lowrise(quarters: Quarters, region: Region) -> Shapes:
     moving, dashes = driving(quarters)
     verges, verge_trees = avenues(quarters, region)
     # in old suburbs, the trees of many gardens meet
-    old = ticket(block, "old") < 0.3
+    old = ticket(block, "old") < 0.28
     hedged = ticket(lots.keys, "hedge") < plan.hedges * (0.2 + region.green) * leafy
     walled = ~hedged & (ticket(lots.keys, "wall") < plan.walls)
     homes = shapes(
@@ -121,8 +123,8 @@ def open_lowrise(quarters: Quarters, region: Region) -> Shapes:
         ],
         crowns=[
             verge_trees,
-            scattered(lots, GARDEN_TREES, per_hectare=65.0 * (0.15 + region.green) * leafy, purpose="garden"),
-            scattered(lots.where(old), OLD_TREES, per_hectare=80.0 * region.green, purpose="old"),
+            scattered(lots, GARDEN_TREES, per_hectare=60.0 * (0.15 + region.green) * leafy**1.4, purpose="garden"),
+            scattered(lots.where(old), OLD_TREES, per_hectare=95.0 * region.green, purpose="old"),
             rows_along(blocks, STREET_TREES, spacing=11.0, outward=-2.4, share=lined(blocks.keys, 0.55 * region.green)),
         ],
     )
@@ -205,8 +207,14 @@ def _gardens(lots: Parcels, block: Keys, region: Region, plan: Suburb) -> tuple[
     at_home = drives.where(ticket(drives.keys, "car") < 0.5)
     start = 1.0 / np.maximum(size(at_home.corners)[1], 7.0)
     cars = piece(at_home, (0.22, 0.76), (start, 5.4 * start), number=7)
+    # lawns green or dry, from block to block
+    yards = drawn(tended, "yard", unsealed(region.yards))
+    dry = (yards == Material.GRASS) & (ticket(block, "dry") < 0.7 - 0.55 * region.green)
+    yards = np.where(dry, np.uint8(Material.DRY_GRASS), yards)
+    bare = ticket(keys, "bare") < 0.45 * region.green * (1.0 - leafy)
+    yards = np.where(bare, drawn(keys, "paved", ((Material.PAVING, 3), (Material.CONCRETE, 1))), yards)
     return [
-        surface(lots, drawn(tended, "yard", unsealed(region.yards)), Layer.LOT, like=tended),
+        surface(lots, yards, Layer.LOT, like=tended),
         surface(terraces, Material.PAVING, Layer.PATCH),
         surface(drives, paving, Layer.PATCH),
         surface(beds, Material.GARDEN, Layer.PATCH),

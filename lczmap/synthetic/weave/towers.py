@@ -117,6 +117,8 @@ def open_highrise(quarters: Quarters, region: Region) -> Shapes:
         heights=(27.0, region.tallest),
         low=3.2,
         facing_south=region.name == "dense_asian",
+        special=20.0,
+        public=(22.0, 34.0),
         impervious=0.385,
     )
     return estate(quarters, region, plan)
