@@ -109,7 +109,7 @@ def open_lowrise(quarters: Quarters, region: Region) -> Shapes:
     moving, dashes = driving(quarters)
     verges, verge_trees = avenues(quarters, region)
     # in old suburbs, the trees of many gardens meet
-    old = ticket(block, "old") < 0.28
+    old = ticket(block, "old") < 0.25
     hedged = ticket(lots.keys, "hedge") < plan.hedges * (0.2 + region.green) * leafy
     walled = ~hedged & (ticket(lots.keys, "wall") < plan.walls)
     homes = shapes(
@@ -123,8 +123,8 @@ def open_lowrise(quarters: Quarters, region: Region) -> Shapes:
         ],
         crowns=[
             verge_trees,
-            scattered(lots, GARDEN_TREES, per_hectare=60.0 * (0.15 + region.green) * leafy**1.4, purpose="garden"),
-            scattered(lots.where(old), OLD_TREES, per_hectare=95.0 * region.green, purpose="old"),
+            scattered(lots, GARDEN_TREES, per_hectare=52.0 * (0.15 + region.green) * leafy**1.7, purpose="garden"),
+            scattered(lots.where(old), OLD_TREES, per_hectare=130.0 * region.green, purpose="old"),
             rows_along(blocks, STREET_TREES, spacing=11.0, outward=-2.4, share=lined(blocks.keys, 0.55 * region.green)),
         ],
     )

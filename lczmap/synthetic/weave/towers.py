@@ -10,7 +10,7 @@ from lczmap.synthetic.chance import between, ticket
 from lczmap.synthetic.materials import Material
 from lczmap.synthetic.quads import Parcels, size, split_down
 from lczmap.synthetic.region import Region
-from lczmap.synthetic.shapes import Layer, Quads, Shapes, shapes
+from lczmap.synthetic.shapes import Layer, Quads, Shapes, join, shapes
 from lczmap.synthetic.townplan import Quarters
 from lczmap.synthetic.weave.blocks import (
     Grid,
@@ -28,6 +28,7 @@ from lczmap.synthetic.weave.blocks import (
 )
 from lczmap.synthetic.weave.estate import Estate, estate
 from lczmap.synthetic.weave.green import STREET_TREES, rows_along, scattered
+from lczmap.synthetic.weave.special import COMMON, specials, specials_among
 from lczmap.synthetic.weave.traffic import avenues, driving, parked
 
 
@@ -38,6 +39,8 @@ def compact_highrise(quarters: Quarters, region: Region) -> Shapes:
         quarters,
         Grid(main=9.5 * wide, block=92.0 * region.block, street=12.0 * wide, irregular=0.5),
     )
+    kind = specials_among(blocks, quarters.keys, region, every=22.0, parks=0.7)
+    other, blocks = blocks.where(kind != COMMON), blocks.where(kind == COMMON)
     lots = shrunk(blocks, 2.8)
     plots = split_down(lots, between(lots.keys, "plots", 28.0, 54.0), irregular=0.6, purpose="plot")
     fate = ticket(plots.keys, "fate")
@@ -47,7 +50,7 @@ def compact_highrise(quarters: Quarters, region: Region) -> Shapes:
     mix = flat_only(region.town_roofs)
     moving, dashes = driving(quarters)
     verges, verge_trees = avenues(quarters, region)
-    return shapes(
+    common = shapes(
         ground=[
             streets(quarters),
             verges,
@@ -67,6 +70,7 @@ def compact_highrise(quarters: Quarters, region: Region) -> Shapes:
             scattered(plazas, STREET_TREES, per_hectare=110.0 * region.green, purpose="plaza"),
         ],
     )
+    return join([common, specials(other, kind[kind != COMMON], region, storeys=(24.0, 48.0))])
 
 
 def _stacked(podiums: Parcels, base: NDArray[np.float64], region: Region) -> list[Quads]:
