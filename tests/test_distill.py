@@ -318,7 +318,7 @@ def test_the_end_of_a_schedule_is_nearer_to_real_windows() -> None:
     recipe = Recipe(steps=100, settle=0.3)
     assert recipe.drawing_at(69) == recipe.drawing
     late = recipe.drawing_at(70)
-    assert late.relit < recipe.drawing.relit
+    assert late.zoomed < recipe.drawing.zoomed
     assert late.simulated == recipe.drawing.simulated
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from lczmap.train.augment import mixed, randomly_regrained, recoloured, relit, softened, speckled
+from lczmap.train.augment import mixed, randomly_regrained, recoloured, relit, sharpened, softened, speckled
 from lczmap.train.batches import Drawing, Source, draw_batch, source_of
 from lczmap.train.labels import Views, averaged_labels, drawn_labels
 from lczmap.train.patches import Patches, PatchRow, canvas_of
@@ -45,6 +45,7 @@ def test_augmentations_repeat_with_their_seed_and_stay_physical(patches: NDArray
     def drawn() -> NDArray[np.float32]:
         rng = np.random.default_rng(9)
         scene = recoloured(relit(mixed(patches, rng, pasted=0.5, blended=0.3), rng, share=0.7), rng, share=0.6)
+        scene = sharpened(scene, rng, share=0.5)
         scene = randomly_regrained(scene, rng, doubled=0.4, smoothed=np.full(COUNT, 0.3))
         return speckled(softened(scene, rng, share=0.5), rng)
 
@@ -62,6 +63,15 @@ def test_recolouring_gives_colours_of_another_and_keeps_the_pattern(patches: NDA
     assert np.all(moved.mean(axis=(1, 2)) >= between[0] - 0.01)
     assert np.all(moved.mean(axis=(1, 2)) <= between[1] + 0.01)
     assert np.corrcoef(moved[0, ..., 0].ravel(), two[0, ..., 0].ravel())[0, 1] > 0.95
+
+
+def test_sharpening_keeps_levels_and_ramps_and_raises_contrast(patches: NDArray[np.float32]) -> None:
+    sharp = sharpened(patches, np.random.default_rng(0), share=1.0)
+    np.testing.assert_allclose(sharp.mean(axis=(1, 2)), patches.mean(axis=(1, 2)), rtol=0.15)
+    assert np.all(sharp.std(axis=(1, 2)) > patches.std(axis=(1, 2)))
+    ramp = np.broadcast_to(np.linspace(0.1, 0.5, 32, dtype=np.float32)[:, None, None], (1, 32, 32, 10))
+    kept = sharpened(ramp, np.random.default_rng(0), share=1.0)
+    np.testing.assert_allclose(kept[:, 1:-1], ramp[:, 1:-1], atol=1e-6)
 
 
 def test_softening_moves_no_level_and_no_pixel_far() -> None:

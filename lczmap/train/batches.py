@@ -13,7 +13,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lczmap.train.augment import mixed, random_symmetries, randomly_regrained, recoloured, relit, softened, speckled
+from lczmap.train.augment import (
+    mixed,
+    random_symmetries,
+    randomly_regrained,
+    recoloured,
+    relit,
+    sharpened,
+    softened,
+    speckled,
+)
 from lczmap.train.labels import Views, drawn_labels
 from lczmap.train.patches import Canvas
 from lczmap.train.simulated import (
@@ -53,6 +62,8 @@ class Drawing:
     """Share averaged with another."""
     recoloured: float = 0.25
     """Share that takes another's band means and covariances."""
+    sharpened: float = 0.3
+    """Share whose fine detail is exaggerated."""
     relit: float = 0.6
     """Share under another light."""
     doubled: float = 0.15
@@ -66,14 +77,13 @@ class Drawing:
 
 
 def settled(drawing: Drawing) -> Drawing:
-    """The same with real windows zoomed, mixed, recoloured and relit half as often."""
+    """The same with real windows zoomed, mixed and recoloured half as often."""
     return replace(
         drawing,
         zoomed=drawing.zoomed / 2,
         pasted=drawing.pasted / 2,
         blended=drawing.blended / 2,
         recoloured=drawing.recoloured / 2,
-        relit=drawing.relit / 2,
     )
 
 
@@ -155,6 +165,7 @@ def draw_candidates(source: Source, drawing: Drawing, count: int, rng: np.random
     which = rng.choice(len(source.chances), size=count, p=source.chances)
     windows, zoomed = source.canvas.cut(which, rng, zoomed=drawing.zoomed)
     scene = recoloured(random_symmetries(windows, rng), rng, share=drawing.recoloured)
+    scene = sharpened(scene, rng, share=drawing.sharpened)
     scene = relit(mixed(scene, rng, pasted=drawing.pasted, blended=drawing.blended), rng, share=drawing.relit)
     smoothed = np.where(zoomed, 1 - drawing.doubled, drawing.smoothed)
     return randomly_regrained(scene, rng, doubled=drawing.doubled, smoothed=smoothed)
