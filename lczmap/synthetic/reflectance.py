@@ -23,8 +23,10 @@ WARMTH = (1.03, 0.97, 0.84)
 for daylight shows them, while asphalt, concrete and tiles reflect blue least."""
 _BEYOND = np.array([0.95, 0.9, 0.87, 0.85, 0.85, 0.8, 0.75])
 """How far the red shade of what never changes goes on into B05..B12, as an exponent."""
-_ROOF_AGES = ((0.0, 0.10, 0.12, 0.82, 0.86, 1.0), (0.6, 0.75, 0.95, 1.0, 1.35, 1.7))
-"""Old and sooty roofs, most, and new ones: share of the roofs and factor on their reflectance."""
+_ROOF_AGES = ((0.0, 0.12, 0.14, 0.72, 0.76, 0.90, 1.0), (0.45, 0.58, 0.76, 0.84, 1.30, 1.75, 2.40))
+"""Sooty roofs, most, and pale ones: share of the roofs and factor on their reflectance, 1 on average."""
+_PALE = frozenset({Material.WHITE_ROOF, Material.METAL_ROOF, Material.BLUE_ROOF})
+"""Roofs that are pale anyway differ less: by the root of that."""
 _BRIGHTEST = 0.7
 """Reflectance that no painted surface passes."""
 _LEAVES = np.array([0.5, -0.1, -0.2, -0.22, -0.22, 0.15, 0.25])
@@ -105,7 +107,7 @@ def _of_material(material: Material, season: Season, warmth: NDArray[np.float64]
         damp = 0.25 if material not in EARTHS else 1.0
         return shaded * (1.0 - 0.3 * damp * season.wet * _WET)
     if material in ROOFS:
-        lightness = lightness**1.4 * np.interp(share, *_ROOF_AGES)
+        lightness = lightness**1.4 * np.interp(share, *_ROOF_AGES) ** (0.5 if material in _PALE else 1.0)
     painted = _BRIGHTEST * np.tanh(colour * lightness[:, None] / _BRIGHTEST) * (1.0 if material in EARTHS else warmth)
     for band, channel in _VISIBLE:
         shaded[:, band] = painted[:, channel]
@@ -136,6 +138,9 @@ def _stock(stock: int, variety: float) -> NDArray[np.float64]:
     earths = np.array([material in EARTHS for material in Material])[:, None]
     brightness = rng.normal(0.0, 0.13, (len(Material), 1)) * np.where(earths, 1.8, 1.0)
     tilt = rng.normal(0.0, 0.07, (len(Material), 1)) * np.linspace(-1.0, 1.0, 10)
+    # rivers and bays are clear here, turbid there
+    waters = np.array([material in WATERS for material in Material])[:, None]
+    brightness += waters * rng.normal(0.0, 0.3, (len(Material), 1))
     # neighbouring bands differ together: visible, red edge, near and short-wave infrared
     ends = rng.normal(0.0, 0.05, 4)
     kinds = ends[[0, 0, 0, 1, 1, 2, 2, 2, 3, 3]]
