@@ -97,8 +97,8 @@ def _warnings(request: ProductRequest, mosaic: Mosaic) -> list[Json]:
     strange, mapped = mosaic.flagged.get(Quality.OUT_OF_DOMAIN, 0), sum(mosaic.cells)
     if strange > STRANGE_ALLOWED * mapped:
         found.append(
-            f"{strange} of {mapped} mapped cells ({100 * strange / mapped:.1f} %) look unlike anything the model was "
-            "trained on: their classes are guesses (quality bit 64)."
+            f"{strange} of {mapped} mapped cells ({100 * strange / mapped:.1f} %) look unlike what the model was "
+            "trained on; trust their classes least (quality bit 64)."
         )
     if plan.scenes and not any(scene.has_scl for scene in plan.scenes.values()):
         found.append("No scene came with a scene classification (SCL): clouds and their shadows were not masked.")
