@@ -166,7 +166,7 @@ def test_card_holds_every_table_and_says_what_it_is_not(shipped: Path) -> None:
     strange = next(rows for heading, rows in tables.items() if "domain" in heading)
     assert strange["stranger: L1C, above the air"]["patches"] == 1
     assert "Seen by nobody." in card.training
-    assert any("3 windows of simulated cities" in sentence for sentence in card.training)
+    assert any("3 windows of simulated cities of several regions" in sentence for sentence in card.training)
     assert any("fewer than 20" in sentence for sentence in card.limits)
 
 

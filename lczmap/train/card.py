@@ -39,7 +39,7 @@ ATTRIBUTION = (
 )
 LIMITS = (
     "It repeats another network's opinion, which errs as well; its agreement with labels on the ground is unknown.",
-    "Its real patches are European but for the Sundarbans, mostly in summer; other cities it knows from simulation.",
+    "Its real patches are European but for the Sundarbans, and mostly of summer: elsewhere expect more mistakes.",
     "High-rise (LCZ 1 and 4) and lightweight low-rise (LCZ 7) hardly occur in its real patches.",
 )
 
@@ -97,8 +97,8 @@ def training_sentences(rows: Sequence[PatchRow], simulated: int) -> list[str]:
     ]
     if simulated:
         sentences.append(
-            f"{simulated:,} windows of simulated cities, their true classes mixed into the teacher's labels by how far "
-            "the teacher misses that class on held-out seeds."
+            f"{simulated:,} windows of simulated cities of several regions, their true classes mixed into the teacher's "
+            "labels by how far the teacher misses that class on held-out seeds."
         )
     return sentences
 

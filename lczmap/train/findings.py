@@ -191,7 +191,7 @@ def _domain(eyes: Eyes, learned: Pixels, held: Compared) -> tuple[dict[str, NDAr
     if eyes.simulated is not None:
         may = some(np.flatnonzero(learnable(eyes.simulated)), len(learned) // 2)
         simulated = len(may)
-        features = np.concatenate([features, eyes.student(eyes.simulated.surface[may])[0]])
+        features = np.concatenate([features, eyes.student(eyes.simulated.pixels[may] * np.float32(1e-4))[0]])
     domain = fit_domain(features, held.features)
     return domain, statement(len(learned), simulated, len(held.features))
 
@@ -204,7 +204,7 @@ def _simulated_groups(eyes: Eyes, simulated: Simulated) -> Iterator[tuple[str, C
     ):
         chosen = some(np.flatnonzero(held), SIMULATED_MOST)
         if len(chosen):
-            said = eyes.compared(simulated.surface[chosen], f"simulated_{short}")
+            said = eyes.compared(simulated.pixels[chosen] * np.float32(1e-4), f"simulated_{short}")
             yield (
                 name,
                 Checked(truth=simulated.truth[chosen].astype(np.int64), share=simulated.share[chosen], said=said),
