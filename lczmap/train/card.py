@@ -97,8 +97,8 @@ def training_sentences(rows: Sequence[PatchRow], simulated: int) -> list[str]:
     ]
     if simulated:
         sentences.append(
-            f"{simulated:,} windows of simulated cities of several regions, their true classes mixed into the teacher's "
-            "labels by how far the teacher misses that class on held-out seeds."
+            f"{simulated:,} windows of simulated cities of several regions, their true classes mixed into the "
+            "teacher's labels by how far the teacher misses that class on held-out seeds."
         )
     return sentences
 
