@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from lczmap.train.augment import mixed, randomly_regrained, recoloured, relit, sharpened, softened, speckled
-from lczmap.train.batches import Drawing, Source, draw_batch, source_of
+from lczmap.train.batches import Drawing, Source, decided, draw_batch, source_of
 from lczmap.train.labels import Views, averaged_labels, drawn_labels
 from lczmap.train.patches import Patches, PatchRow, canvas_of
 from lczmap.train.teacher import Teacher
@@ -86,6 +86,15 @@ def test_a_batch_repeats_with_its_seed(source: Source) -> None:
     np.testing.assert_array_equal(first[0], second[0])
     np.testing.assert_array_equal(first[1], second[1])
     np.testing.assert_allclose(first[1].sum(axis=1), 1.0, rtol=1e-5)
+
+
+def test_decided_labels_keep_their_order_and_sum() -> None:
+    labels = np.random.default_rng(0).dirichlet(np.ones(17), size=5).astype(np.float32)
+    sharp = decided(labels, sharpness=2.0)
+    np.testing.assert_allclose(sharp.sum(axis=1), 1.0, rtol=1e-5)
+    np.testing.assert_array_equal(sharp.argsort(axis=1), labels.argsort(axis=1))
+    assert np.all(sharp.max(axis=1) > labels.max(axis=1))
+    np.testing.assert_allclose(decided(labels, sharpness=1.0), labels, rtol=1e-5)
 
 
 def test_candidates_the_teacher_finds_rare_are_kept(source: Source) -> None:

@@ -54,6 +54,9 @@ class Drawing:
     """Times 64 candidates looked at, before the first batch, to learn which classes are rare among them."""
     views: Views = field(default_factory=Views)
     """What the teacher's label is the mean of."""
+    sharpness: float = 1.0
+    """Power that the teacher's labels are raised to: above 1 a student that smooths keeps the teacher's decisions, and
+    its confidence is set right by the temperature that shipping fits."""
     zoomed: float = 0.35
     """Share of windows cut wider or narrower than 320 m."""
     pasted: float = 0.2
@@ -77,13 +80,15 @@ class Drawing:
 
 
 def settled(drawing: Drawing) -> Drawing:
-    """The same with real windows zoomed, mixed and recoloured half as often."""
+    """The same with windows and views nearer to what a run sees and is judged by, and with decided labels."""
     return replace(
         drawing,
         zoomed=drawing.zoomed / 2,
         pasted=drawing.pasted / 2,
         blended=drawing.blended / 2,
-        recoloured=drawing.recoloured / 2,
+        recoloured=drawing.recoloured / 4,
+        views=replace(drawing.views, physical=drawing.views.physical / 3),
+        sharpness=2.0,
     )
 
 
@@ -157,7 +162,15 @@ def draw_simulated(
     scene = relit(random_symmetries(drawn.surface, rng), rng, share=drawing.relit / 2)
     scene = randomly_regrained(scene, rng, doubled=drawing.doubled, smoothed=np.zeros(count))
     said = drawn_labels(teacher, scene, rng, views=drawing.views, elevation=drawn.sun)
+    said = decided(said, sharpness=drawing.sharpness)
     return scene, blended_labels(said, drawn.truth, drawn.share, weights=stage.weights)
+
+
+def decided(labels: NDArray[np.float32], *, sharpness: float) -> NDArray[np.float32]:
+    """Labels `(n, 17)` raised to a power and made to sum to one again."""
+    powered = labels**sharpness
+    result: NDArray[np.float32] = powered / powered.sum(axis=1, keepdims=True)
+    return result
 
 
 def draw_candidates(source: Source, drawing: Drawing, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -182,7 +195,8 @@ def draw_real(
     if drawing.candidates > 1:
         weights = drawn_labels(source.teacher, scene, rng, views=GLANCE) @ source.rareness
         scene = scene[rng.choice(len(scene), size=count, replace=False, p=weights / weights.sum())]
-    return scene, drawn_labels(source.teacher, scene, rng, views=drawing.views)
+    labels = drawn_labels(source.teacher, scene, rng, views=drawing.views)
+    return scene, decided(labels, sharpness=drawing.sharpness)
 
 
 def draw_batch(

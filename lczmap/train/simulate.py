@@ -22,7 +22,7 @@ from lczmap.synthetic.region import REGION_NAMES, RegionName
 logger = logging.getLogger(__name__)
 
 
-LOW_SUN = (18.0, 35.0)
+LOW_SUN = (18.0, 40.0)
 """Elevations of a low sun, degrees."""
 
 
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--regions", nargs="+", choices=REGION_NAMES, default=list(REGION_NAMES))
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     parser.add_argument("--cells", type=int, default=400, help="patches of each region and seed")
-    parser.add_argument("--low-sun", action="store_true", help="a sun of 18 to 35 degrees, instead of the dates' own")
+    parser.add_argument("--low-sun", action="store_true", help="a sun of 18 to 40 degrees, instead of the dates' own")
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
