@@ -93,7 +93,8 @@ def table(real: Found, simulated: Found) -> str:
             if zone.code in real and zone.code in simulated:
                 here = found[zone.code]
                 cells = [f"{mean:.0f} ± {texture:.0f}" for mean, texture in zip(here.mean, here.texture, strict=True)]
-                name = f"LCZ {zone.label}" if side == "real" else ""
+                mean, texture = nearness(real[zone.code], simulated[zone.code])
+                name = f"LCZ {zone.label}" if side == "real" else f"means x {mean:.2f}, textures x {texture:.2f}"
                 lines.append(f"| {name} | {side} | {here.count} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
