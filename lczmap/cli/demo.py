@@ -23,12 +23,14 @@ from lczmap.words.spec import RunSpec
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def demo(*, out: Path, posting: str, seed: int, device: str, as_json: bool, quiet: bool) -> int:  # noqa: PLR0913
     """Map a simulated city, offline: the same pipeline, nothing to configure."""
-    from lczmap.synthetic.city import simulate  # noqa: PLC0415 - brings scipy and rasterio
+    from lczmap.synthetic.city import folder_of, simulate  # noqa: PLC0415 - brings scipy and rasterio
     from lczmap.synthetic.design import lattice_bay  # noqa: PLC0415
 
     voice = Voice(as_json=as_json, quiet=quiet)
-    voice.say("Simulating a city, once: a minute or two for its scenes and its picture at 1 m ...")
-    simulated = simulate(out / ".lczmap" / "demo", lattice_bay(seed))
+    root, wished = out / ".lczmap" / "demo", lattice_bay(seed)
+    if not folder_of(root, wished).is_dir():
+        voice.say(f"Simulating {wished.name}, once: a minute or two for its scenes and its picture at 1 m ...")
+    simulated = simulate(root, wished)
     voice.say(f"Simulated scenes of {simulated.name} (seed {seed}): {simulated.catalogue}")
     place = area_place(
         simulated.box.polygon,

@@ -74,6 +74,11 @@ class Extras:
         return ("" if self.vhr else "-s2") + ("-instances" if self.instances else "")
 
 
+def folder_of(root: Path, design: Design, extras: Extras = Extras()) -> Path:
+    """Where `simulate` puts a city; it is there once it is whole."""
+    return root / f"{design.slug}-r{SIMULATION_RECIPE}-s{design.seed}{extras.mark}"
+
+
 def simulate(root: Path, design: Design, extras: Extras = Extras()) -> SimulatedCity:
     """Simulate a city below a folder, or find it there.
 
@@ -85,7 +90,7 @@ def simulate(root: Path, design: Design, extras: Extras = Extras()) -> Simulated
     Raises:
         OutputPathError: where the folder cannot be written.
     """
-    final = root / f"{design.slug}-r{SIMULATION_RECIPE}-s{design.seed}{extras.mark}"
+    final = folder_of(root, design, extras)
     if not final.is_dir():
         draft = _draft(root, final.name)
         try:
