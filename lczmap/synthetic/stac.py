@@ -28,6 +28,8 @@ SCL_METRES = 20
 """Pixel side of the scene classification."""
 
 _BLOCK = 256
+_ROWS = 1024
+"""Rows turned into numbers at once: a whole MGRS tile in several copies would take gigabytes."""
 _EXTENSIONS = "https://stac-extensions.github.io"
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 
@@ -185,9 +187,13 @@ def write_catalogue(
 
 def digital_numbers(reflectance: NDArray[np.float32], offset_dn: int) -> NDArray[np.uint16]:
     """Reflectance as L2A stores it: round(10000 r) + offset, at least 1; 0 where there is no data."""
-    scaled = np.rint(reflectance / np.float32(REFLECTANCE_SCALE)) + offset_dn
-    valid = np.clip(np.nan_to_num(scaled, nan=0.0), 1, 65535)
-    return np.where(np.isnan(reflectance), 0, valid).astype(np.uint16)
+    numbers = np.empty(reflectance.shape, dtype=np.uint16)
+    for start in range(0, len(reflectance), _ROWS):
+        strip = reflectance[start : start + _ROWS]
+        scaled = np.rint(strip / np.float32(REFLECTANCE_SCALE)) + offset_dn
+        valid = np.clip(np.nan_to_num(scaled, nan=0.0), 1, 65535)
+        numbers[start : start + _ROWS] = np.where(np.isnan(strip), 0, valid)
+    return numbers
 
 
 def _write_cog(path: Path, pixels: NDArray[np.uint16] | NDArray[np.uint8], *, grid: PixelGrid, overviews: str) -> None:
