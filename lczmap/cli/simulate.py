@@ -9,9 +9,7 @@ from lczmap.cli.speak import Voice
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option(
-    "--region", default="european", show_default=True, help="Part of the world it is like."
-)
+@click.option("--region", default="european", show_default=True, help="Part of the world it is like.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which city of the region.")
 @click.option("--kilometres", type=float, default=12.8, show_default=True, help="Side of the square; 12.8 is one tile.")
 @click.option("--instances", is_flag=True, help="Also write what each 1 m pixel belongs to.")
