@@ -35,6 +35,7 @@ from lczmap.train.judge import (
     simulated_tables,
 )
 from lczmap.train.labels import cached_labels
+from lczmap.train.level import fit_biases, under_low_sun
 from lczmap.train.patches import CLOUDY, Patches, in_split, read_folder, surface_of
 from lczmap.train.scene import scene_patches
 from lczmap.train.simulated import UNSEEN_REGION, Simulated, held_seeds, learnable
@@ -125,6 +126,15 @@ def find(network: ResNet11, evidence: Evidence) -> Found:
         weaknesses=known_weaknesses(scores(both), both),
     )
     return _shown(findings, domain, places, (test, city))
+
+
+def leanings(network: ResNet11, evidence: Evidence) -> NDArray[np.float32]:
+    """What to add to a network's last layer `(17,)`, by the validation patches as they are and under a low sun."""
+    eyes = Eyes(network, evidence)
+    ground = surface_of(in_split(evidence.patches, ["validation"]))
+    both = [eyes.compared(ground, "validation"), eyes.compared(under_low_sun(ground), "validation_low_sun")]
+    joint = joined(both)
+    return fit_biases(joint.logits, joint.labels)
 
 
 def _shown(

@@ -1,7 +1,7 @@
 """Turn a checkpoint into a shipped model: `python -m lczmap.train.ship --checkpoint FILE --patches DIR --teacher FILE`.
 
-In one go: fits temperature and out-of-domain score on held-out patches, measures, and writes float16 safetensors, the
-card beside them, and pictures where asked for. What it measures is in `judge`, what it says in `card`.
+In one go: fits biases, temperature and out-of-domain score on held-out patches, measures, and writes float16
+safetensors, the card beside them, and pictures where asked for. What it measures is in `judge`, what it says in `card`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from lczmap.device import use_threads
 from lczmap.models.resnet11 import ResNet11
 from lczmap.train.calibrate import reliability, softmax
 from lczmap.train.card import Naming, card_text, training_sentences
-from lczmap.train.findings import Evidence, Found, find
+from lczmap.train.findings import Evidence, Found, find, leanings
+from lczmap.train.level import levelled
 from lczmap.train.patches import in_split, read_patches
 from lczmap.train.picture import Disagreement, write_disagreements, write_reliability
 from lczmap.train.simulated import learnable, read_simulated
@@ -32,6 +33,13 @@ from lczmap.weights import WEIGHTS_FOLDER
 from lczmap.words.modelcard import parse_model_card
 
 logger = logging.getLogger(__name__)
+
+
+LEVELLED = (
+    "One bias a class was then fitted on the validation patches, as they are and darkened as by a low sun, and added "
+    "to the last layer."
+)
+"""What the card says of `level`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,15 +141,19 @@ def main(arguments: list[str] | None = None) -> int:
         scene=options.scene,
         kept=options.labels or options.checkpoint.parent,
     )
-    found = find(trained.network, evidence)
+    biases = leanings(trained.network, evidence)
+    logger.info("biases by class: %s", biases.round(2))
+    network = rounded(levelled(trained.network, biases))
+    found = find(network, evidence)
     learned = in_split(everything, ["train"]).rows
     training = [
         *training_sentences(learned, 0 if simulated is None else int(learnable(simulated).sum())),
         f"{trained.steps} steps; the running average of the weights is what is shipped.",
+        LEVELLED,
         *options.note,
     ]
     naming = Naming(name=options.name, provisional=not options.final)
-    write_model(naming, trained.network, found, training, options.out)
+    write_model(naming, network, found, training, options.out)
     if options.pictures is not None:
         write_pictures(found, options.pictures)
     return 0
