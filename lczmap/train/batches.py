@@ -65,7 +65,7 @@ class Drawing:
     """Share averaged with another."""
     recoloured: float = 0.25
     """Share that takes another's band means and covariances."""
-    sharpened: float = 0.3
+    sharpened: float = 0.5
     """Share whose fine detail is exaggerated."""
     relit: float = 0.6
     """Share under another light."""
@@ -75,7 +75,7 @@ class Drawing:
     """Share whose 20 m bands are made anew from 2x2 means, smoothly; of zoomed windows all but the doubled ones."""
     softened: float = 0.15
     """Share the student alone sees shifted by part of a pixel."""
-    simulated: float = 0.4
+    simulated: float = 0.5
     """Share of a batch that is simulated, where there is such; relit half as often as real windows, and never mixed."""
 
 
