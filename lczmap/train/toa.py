@@ -26,7 +26,8 @@ WATER = np.array([0.0, 0.001, 0.003, 0.006, 0.008, 0.003, 0.020, 0.001, 0.004, 0
 AEROSOL_MEDIAN, AEROSOL_SPREAD, AEROSOL_RANGE = 0.25, 0.5, (0.02, 0.4)
 """Aerosol optical depth at 550 nm of drawn air: median and logarithmic spread of a lognormal, and its bounds.
 
-Chosen so that the blue path reflectance spreads about what the table has at strengths 1 to 1.5 (0.07 to 0.105)."""
+At medians of 0.12, 0.17, 0.25 and 0.32 the teacher's mean answer through this air agrees with its mean answer through
+the table, at strengths 1 to 1.5, on 68, 72, 74 and 76 % of held-out towns: the table is hazy."""
 ELEVATION_RANGE = (20.0, 70.0)
 """Sun elevations drawn for patches that know none, degrees."""
 
