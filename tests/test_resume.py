@@ -94,7 +94,7 @@ def test_a_polite_signal_ends_with_its_status(
     while not list((tmp_path / ".lczmap").glob("observation/*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     child.send_signal(number)
-    _, said = child.communicate(timeout=30)
+    _, said = child.communicate(timeout=120)
     assert child.returncode == status, said.decode()
     assert b"goes on from there" in said
 
