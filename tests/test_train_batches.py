@@ -65,6 +65,14 @@ def test_recolouring_gives_colours_of_another_and_keeps_the_pattern(patches: NDA
     assert np.corrcoef(moved[0, ..., 0].ravel(), two[0, ..., 0].ravel())[0, 1] > 0.95
 
 
+def test_a_palette_lends_its_colours(patches: NDArray[np.float32]) -> None:
+    dark = np.full((3, 32, 32, 10), 0.03, dtype=np.float32)
+    moved = recoloured(patches, np.random.default_rng(0), share=1.0, palette=dark)
+    before, after = patches.mean(axis=(1, 2)), moved.mean(axis=(1, 2))
+    assert np.all(np.abs(after - 0.03) <= np.abs(before - 0.03) + 1e-3)
+    assert np.abs(after - 0.03).mean() < 0.6 * np.abs(before - 0.03).mean()
+
+
 def test_sharpening_keeps_levels_and_ramps_and_raises_contrast(patches: NDArray[np.float32]) -> None:
     sharp = sharpened(patches, np.random.default_rng(0), share=1.0)
     np.testing.assert_allclose(sharp.mean(axis=(1, 2)), patches.mean(axis=(1, 2)), rtol=0.15)

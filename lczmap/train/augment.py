@@ -103,31 +103,39 @@ def relit(patches: Patches, rng: np.random.Generator, *, share: float) -> Patche
     return np.where(chosen, np.clip(changed, 1e-4, 2.0), patches).astype(np.float32)
 
 
-def recoloured(patches: Patches, rng: np.random.Generator, *, share: float) -> Patches:
-    """Give a share of the patches the band means and covariances of others of the batch, wholly or in part.
+def recoloured(patches: Patches, rng: np.random.Generator, *, share: float, palette: Patches | None = None) -> Patches:
+    """Give a share of the patches the band means and covariances of others, wholly or in part.
 
-    Texture stays and the colours of another place, season and sun come over it. No direction of colour is amplified
+    Texture stays and the colours of another place, season and sun come over it: of the palette, `(m, 32, 32, 10)`,
+    or else of the batch itself. No direction of colour is amplified
     more than threefold: the noise of a smooth patch is no texture.
     """
     n, side, _, bands = patches.shape
     rows = np.flatnonzero(rng.random(n) < share)
     if not len(rows):
         return patches
-    partners = rng.permutation(n)[rows]
-    pixels = patches.reshape(n, side * side, bands).astype(np.float64)
-    mean = pixels.mean(axis=1, keepdims=True)
-    centred = pixels - mean
-    spread = np.einsum("npi,npj->nij", centred, centred) / (side * side) + 1e-7 * np.eye(bands)
-    factor = np.linalg.cholesky(spread)
+    shades = patches if palette is None else palette
+    partners = shades[rng.integers(len(shades), size=len(rows))].reshape(len(rows), side * side, bands)
+    pixels = patches[rows].reshape(len(rows), side * side, bands).astype(np.float64)
+    mean, factor = _colours(pixels)
+    other, target = _colours(partners.astype(np.float64))
     # x = mean + L z with z white, so the partner's colours are mean' + L' inv(L) (x - mean)
-    across = factor[partners] @ np.linalg.inv(factor[rows])
+    across = target @ np.linalg.inv(factor)
     across *= np.minimum(1.0, 3.0 / np.linalg.norm(across, ord=2, axis=(1, 2)))[:, None, None]
-    moved = mean[partners] + np.einsum("nij,npj->npi", across, centred[rows])
+    moved = other + np.einsum("nij,npj->npi", across, pixels - mean)
     weight = rng.uniform(0.3, 1.0, size=(len(rows), 1, 1))
     result = patches.copy()
-    blend = weight * moved + (1 - weight) * pixels[rows]
+    blend = weight * moved + (1 - weight) * pixels
     result[rows] = np.clip(blend, 1e-4, 2.0).reshape(len(rows), side, side, bands)
     return result
+
+
+def _colours(pixels: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Means `(n, 1, bands)` of pixels `(n, p, bands)` and a root `(n, bands, bands)` of their covariances."""
+    mean = pixels.mean(axis=1, keepdims=True)
+    centred = pixels - mean
+    spread = np.einsum("npi,npj->nij", centred, centred) / pixels.shape[1] + 1e-7 * np.eye(pixels.shape[2])
+    return mean, np.linalg.cholesky(spread)
 
 
 def sharpened(patches: Patches, rng: np.random.Generator, *, share: float) -> Patches:

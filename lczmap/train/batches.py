@@ -63,8 +63,9 @@ class Drawing:
     """Share that gets a rectangle of another."""
     blended: float = 0.08
     """Share averaged with another."""
-    recoloured: float = 0.25
-    """Share that takes another's band means and covariances."""
+    recoloured: float = 0.4
+    """Share that takes another's band means and covariances: a simulated one's where there is such, and so those of
+    places, seasons and suns that no real window of the training has."""
     sharpened: float = 0.5
     """Share whose fine detail is exaggerated."""
     relit: float = 0.6
@@ -86,7 +87,6 @@ def settled(drawing: Drawing) -> Drawing:
         zoomed=drawing.zoomed / 2,
         pasted=drawing.pasted / 2,
         blended=drawing.blended / 2,
-        recoloured=drawing.recoloured / 4,
         views=replace(drawing.views, physical=drawing.views.physical / 3),
         sharpness=2.0,
     )
@@ -177,7 +177,11 @@ def draw_candidates(source: Source, drawing: Drawing, count: int, rng: np.random
     """Varied windows `(count, 32, 32, 10)`, surface reflectance."""
     which = rng.choice(len(source.chances), size=count, p=source.chances)
     windows, zoomed = source.canvas.cut(which, rng, zoomed=drawing.zoomed)
-    scene = recoloured(random_symmetries(windows, rng), rng, share=drawing.recoloured)
+    palette = None
+    if source.stage is not None:
+        drawn = rng.choice(len(source.stage.chances), size=count, p=source.stage.chances)
+        palette = source.stage.patches.chosen(drawn).surface
+    scene = recoloured(random_symmetries(windows, rng), rng, share=drawing.recoloured, palette=palette)
     scene = sharpened(scene, rng, share=drawing.sharpened)
     scene = relit(mixed(scene, rng, pasted=drawing.pasted, blended=drawing.blended), rng, share=drawing.relit)
     smoothed = np.where(zoomed, 1 - drawing.doubled, drawing.smoothed)

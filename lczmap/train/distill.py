@@ -282,6 +282,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--init", type=Path, help="checkpoint or .safetensors whose weights a new run starts from")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--peak-rate", type=float, default=Recipe.peak_rate)
+    parser.add_argument("--warmup", type=int, default=Recipe.warmup)
+    parser.add_argument("--settle", type=float, default=Recipe.settle, help="last part of the schedule, milder")
     parser.add_argument("--minutes", type=float, default=Recipe.minutes)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N or auto")
@@ -293,6 +296,9 @@ def main(arguments: list[str] | None = None) -> int:
         seed=options.seed,
         steps=options.steps,
         minutes=options.minutes,
+        peak_rate=options.peak_rate,
+        warmup=options.warmup,
+        settle=options.settle,
         device=str(choose_device(options.device)),
         compiled=not options.eager,
     )
