@@ -31,9 +31,7 @@ def test_figures_stand_under_their_names_and_what_is_missing_is_blank() -> None:
 
 
 def test_long_names_are_folded_and_many_columns_are_told_in_running_text() -> None:
-    long = (
-        "a place whose name is longer than a line is wide, for nobody has ever thought of a shorter one, sadly"
-    )
+    long = "a place whose name is longer than a line is wide, for nobody has ever thought of a shorter one, sadly"
     folded = told(MetricTable(heading="figures", rows={long: {"share": 0.25}}))
     assert max(map(len, folded)) <= WIDTH
     assert folded[-1].endswith("  0.25")
