@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -85,6 +86,15 @@ def test_killed_at_random_moments_and_run_again_is_the_same_map(catalogue: Path,
     assert not list((out / ".lczmap").rglob("*.tmp")), "a killed run's half-written files were not swept"
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """A shell's background jobs ignore SIGINT, and so would their children: here it is heard."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_polite_signal_ends_with_its_status(
     number: signal.Signals, status: int, catalogue: Path, tmp_path: Path
