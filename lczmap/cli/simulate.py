@@ -39,7 +39,7 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     if instances and no_vhr:
         raise click.UsageError("--instances lie on the grid of the picture at 1 m; leave --no-vhr out.")
     wished = design.city_of(region, seed=seed, kilometres=kilometres)
-    voice.say(f"Simulating {wished.name}, {kilometres:g} km wide, in {out} ...")
+    voice.say(f"Making {wished.name}, {kilometres:g} km wide, in {out} ...")
     made = city.simulate(out, wished, city.Extras(vhr=not no_vhr, instances=instances))
     box = f"{made.box.west},{made.box.south},{made.box.east},{made.box.north}"
     voice.say(f"Catalogue: {made.catalogue}")
