@@ -15,8 +15,8 @@ from lczmap.models.domain import PREFIX
 from lczmap.words.bands import BAND_NAMES
 
 DIRECTIONS = 256
-"""Directions kept. At equal false alarms on held-out patches, with a student of real and simulated windows: of an
-offset of 1000 DN left in, 32 flag 0.31, 64 0.53, 128 0.58 and 256 0.73; of a half cloudy date 0.78, then 1.00."""
+"""Directions kept. At equal false alarms on a sample of held-out patches, with a student of real and simulated windows:
+of an offset of 1000 DN left in, 32 flag 0.31, 64 0.53, 128 0.58 and 256 0.73; of a half cloudy date 0.78, then 1.00."""
 FALSE_ALARMS = 0.01
 """Share of the held-out patches that the threshold flags, by construction."""
 STATEMENT = (

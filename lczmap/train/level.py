@@ -18,7 +18,7 @@ from lczmap.words.lcz import CLASS_COUNT
 RIDGE = 1.0
 """Weight of the squared biases, in patches: what few patches say is not believed whole."""
 LOW_SUN = (0.6, 1.25)
-"""What a low sun does to a window's level and to its contrast: that of towns at 25 degrees against 55."""
+"""What stands in for a low sun: factors on a window's level and on its contrast. Chosen by eye, not measured."""
 
 Rows = NDArray[np.float32]
 
