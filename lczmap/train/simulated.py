@@ -30,7 +30,8 @@ HELD_EVERY = 5
 HEARD, BLIND = 0.5, 0.2
 """Weight of truth where the teacher is blind to a class; and the mean probability of the true class from which on the
 teacher sees it, and truth has no say. What is simulated is not quite real, and on real places it is the teacher that
-is to be repeated: even a little truth in what it sees seemed to draw dense towns under a low sun away from it (never tried alone).
+is to be repeated: even a little truth in what it sees seemed to draw dense towns under a low sun away from it (never
+tried alone).
 """
 LOOKED = Views(count=8)
 """Views of a held-out patch that the teacher's blindness is measured on."""
