@@ -10,15 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lczmap.things.composite import Composite
+from lczmap.things.frames import Reach
+from lczmap.things.graph import Graphs
+from lczmap.things.instances import Instances
 from lczmap.things.record import Record, RecordKind
 from lczmap.things.verdicts import Verdicts
+from lczmap.things.vhr import VhrView
 from lczmap.words.grid import PixelGrid
 from lczmap.words.modelcard import ModelCard
 from lczmap.words.period import Period
 from lczmap.words.place import LonLatBox
 from lczmap.words.scene import Found, Scene, SceneItem
+from lczmap.words.segmenter import SegmenterSpec
 from lczmap.words.source import SourceRules
 from lczmap.words.spec import CompositeMethod
+from lczmap.words.vhr import VhrIdentity
 
 
 class ImagerySource(Protocol):
@@ -86,6 +92,61 @@ class PatchClassifier(Protocol):
         Args:
             patches: (n, 32, 32, 10) reflectance 0..1, rows from the north, bands in input order.
         """
+        ...
+
+
+class VhrSource(Protocol):
+    """Very-high-resolution imagery: a raster, a folder, a STAC collection or a service of tiles."""
+
+    def identify(self, box: LonLatBox) -> VhrIdentity:
+        """What a plan freezes of the image of a place: parts, bands, stretch, days, attribution.
+
+        The stretch comes from the source's own overviews and never from the box, so that maps of neighbouring
+        areas agree.
+
+        Raises:
+            NoImageryError: it shows nothing of the box.
+            SourceError: it cannot be read.
+        """
+        ...
+
+    def view(self, identity: VhrIdentity) -> VhrView:
+        """A reader of windows of what was identified; nothing is read yet.
+
+        Raises:
+            SourceError: the image is no longer the one that was identified.
+        """
+        ...
+
+
+class Segmenter(Protocol):
+    """Cuts pictures into instances."""
+
+    @property
+    def spec(self) -> SegmenterSpec:
+        """How it cuts."""
+        ...
+
+    def segment(self, pictures: NDArray[np.uint8], reach: Reach) -> Sequence[Instances]:
+        """Instances of frames, one result a picture, in the order given.
+
+        Args:
+            pictures: (n, side, side, 3) RGB at 1 m, side = `spec.frame_metres`; black is no data.
+            reach: where prompts serve anybody, metres; instances may extend beyond.
+        """
+        ...
+
+
+class GraphClassifier(Protocol):
+    """Classes of instance graphs."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model is and what it eats."""
+        ...
+
+    def classify(self, graphs: Graphs) -> NDArray[np.float32]:
+        """(n, 17) class probabilities; rows of NaN where a graph has no node."""
         ...
 
 

@@ -1,5 +1,6 @@
 """The wish: what a user asks of a run, with every default in one place."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -56,12 +57,16 @@ class RunSpec:
     """How scenes become one image."""
     posting: Posting = 320
     """Distance of posts, metres."""
-    segmenter: str = "none"
-    """Which segmenter cuts the VHR image into instances; `none` leaves the VHR stream out."""
+    vhr: str = "none"
+    """VHR imagery: a name of the catalogue, an address, `local`, or `none`, which leaves the VHR stream out."""
+    segmenter: str = "sam-tiny"
+    """Which segmenter of the catalogue cuts the VHR image into instances; without VHR it plays no part."""
+    segmenter_settings: Mapping[str, str | int | float] = field(default_factory=dict)
+    """Fields of the segmenter's specification that differ from the catalogue's."""
     sentinel_model: str = "resnet11-provisional"
     """Classifier of Sentinel-2 patches."""
-    graph_model: str = "none"
-    """Classifier of instance graphs."""
+    graph_model: str = "gcn-sam-tiny"
+    """Classifier of instance graphs; without VHR it plays no part."""
     sentinel_weight: float | None = None
     """Share of the Sentinel stream in the fused probabilities; None takes the pair's card."""
     precision: Precision = "float32"

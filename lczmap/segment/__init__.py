@@ -1,0 +1,1 @@
+"""Cutting 1 m pictures into instances: segment-anything, and superpixels that need no weights."""
