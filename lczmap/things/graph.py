@@ -27,7 +27,7 @@ class Graphs:
     """(n, 50, 5): mean red, green, blue / 255, then box centre / 320 m from the west and from the north, each 0..1.
     Zeros where there is no node. That is the one normalisation there is."""
     centres: NDArray[np.int32]
-    """(n, 50, 2): twice the box centre (x, y) in mask pixels, whole numbers, by which coincidence is told; padding -1."""
+    """(n, 50, 2): twice the box centre (x, y) in mask pixels, whole numbers that tell coincidence; padding -1."""
     counts: NDArray[np.int64]
     """(n,) nodes of each cell, 0 to 50; a cell without nodes has no vote."""
 
