@@ -21,7 +21,7 @@ from lczmap.synthetic.truth import classes_of
 from lczmap.words.bands import BANDS, REFLECTANCE_SCALE
 from lczmap.words.grid import PIXEL_METRES, WINDOW_METRES, WINDOW_PIXELS, PixelGrid
 
-_CELLS = 10
+CELLS = 10
 """Cells along a side of one piece of ground."""
 _MIDDLE = (500_000, 5_500_000)
 """Where the cities lie that patches are cut from; any place does."""
@@ -49,15 +49,19 @@ class Patches:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Weather:
+class Weather:
     """What one date over one piece of ground is like."""
 
     season: Season
+    """Day, latitude and rain."""
     sun: Sun
+    """Where it stands."""
     aerosol: float
+    """Optical depth at 0.55 um."""
     haze: tuple[float, ...]
     """What the correction for the atmosphere left, by band, reflectance."""
     gain: tuple[float, ...]
+    """Factor on all reflectance, by band."""
 
 
 def simulated_patches(region: RegionName, *, seed: int, cells: int = 400, sun: float | None = None) -> Patches:
@@ -69,7 +73,7 @@ def simulated_patches(region: RegionName, *, seed: int, cells: int = 400, sun: f
         cells: how many, rounded up to whole hundreds.
         sun: elevation in degrees, instead of dates' own.
     """
-    pieces = [_piece(REGIONS[region], [seed, index], sun) for index in range(-(-cells // _CELLS**2))]
+    pieces = [patches_on(piece_of(region, seed, index, sun=sun)) for index in range(-(-cells // CELLS**2))]
     return Patches(
         x=np.concatenate([piece.x for piece in pieces]),
         truth=np.concatenate([piece.truth for piece in pieces]),
@@ -79,31 +83,70 @@ def simulated_patches(region: RegionName, *, seed: int, cells: int = 400, sun: f
     )
 
 
-def _piece(region: Region, words: list[int], sun: float | None) -> Patches:
-    """A hundred neighbouring cells on one date."""
-    rng = generator(words[0], f"patches {region.name} {words[1]}")
-    weather = _weather(rng, region, sun)
-    plan, inner = _place(rng, _varied(rng, region))
-    outer = grown_grid(inner, MARGIN)
-    seen = scenery(ground_of(plan, at_metres(outer, 2), details=False), plan.key)
-    table = reflectances(weather.season, stock=int(rng.integers(2**31)), variety=1.2)
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """Some neighbouring cells on one date: all that is drawn before anything is rendered."""
+
+    plan: TownPlan
+    """The city it lies in."""
+    grid: PixelGrid
+    """At 10 m, edges on multiples of 20 m as Sentinel-2's pixels are; whole cells of 320 m but for `shift`."""
+    shift: int
+    """Its cells begin this many pixels east and south of the grid's corner: those of a run start on either half of
+    a 20 m pixel."""
+    weather: Weather
+    """Date, sun and air."""
+    stock: int
+    """Which roofs, soils and plants it has, as for `reflectances`."""
+    noise: int
+    """Seed of the instrument's noise."""
+
+    @property
+    def cells(self) -> PixelGrid:
+        """Its cells' ground, at 10 m."""
+        move = self.shift * PIXEL_METRES
+        return replace(self.grid, west=self.grid.west + move, north=self.grid.north - move)
+
+
+def piece_of(region: RegionName, seed: int, index: int = 0, *, sun: float | None = None, across: int = CELLS) -> Piece:
+    """Draw a piece of ground.
+
+    Args:
+        region: name of the region.
+        seed: the same one gives the same pieces.
+        index: which of the seed's pieces.
+        sun: elevation in degrees, instead of the date's own.
+        across: cells along a side.
+    """
+    typical = REGIONS[region]
+    rng = generator(seed, f"patches {region} {index}")
+    weather = _weather(rng, typical, sun)
+    plan, grid = _place(rng, _varied(rng, typical), across)
+    stock, noise = (int(rng.integers(2**31)) for _ in range(2))
+    shift = int(rng.integers(2)) if plan.patchwork else 0
+    return Piece(plan=plan, grid=grid, shift=shift, weather=weather, stock=stock, noise=noise)
+
+
+def patches_on(piece: Piece) -> Patches:
+    """The patches of a piece's cells, row by row from the north-west."""
+    weather = piece.weather
+    outer = grown_grid(piece.grid, MARGIN)
+    seen = scenery(ground_of(piece.plan, at_metres(outer, 2), details=False), piece.plan.key)
+    table = reflectances(weather.season, stock=piece.stock, variety=1.2)
     surface = reflected(seen, table, weather.sun, aerosol=weather.aerosol)
     haze, gain = (np.array(values, dtype=np.float32)[:, None, None] for values in (weather.haze, weather.gain))
     surface *= gain
     surface += haze
-    bands = sensed(surface, outer, seed=int(rng.integers(2**31)), purpose="patches")
-    # cells of a run start on either half of a 20 m pixel
-    shift = int(rng.integers(2)) if plan.patchwork else 0
-    cut = MARGIN // PIXEL_METRES + shift
-    side = _CELLS * WINDOW_PIXELS
+    bands = sensed(surface, outer, seed=piece.noise, purpose="patches")
+    cut = MARGIN // PIXEL_METRES + piece.shift
+    side = piece.grid.width
     stack = np.stack(
         [_on_ten_metres(bands[band.name], band.metres)[cut : cut + side, cut : cut + side] for band in BANDS]
     )
-    tiles = stack.reshape(len(BANDS), _CELLS, WINDOW_PIXELS, _CELLS, WINDOW_PIXELS).transpose(1, 3, 2, 4, 0)
-    move = shift * PIXEL_METRES
-    zones = zones_of(plan, replace(inner, west=inner.west + move, north=inner.north - move))
-    truth, share = classes_of(zones, side=WINDOW_PIXELS, step=WINDOW_PIXELS)
-    count = _CELLS**2
+    across = side // WINDOW_PIXELS
+    tiles = stack.reshape(len(BANDS), across, WINDOW_PIXELS, across, WINDOW_PIXELS).transpose(1, 3, 2, 4, 0)
+    truth, share = classes_of(zones_of(piece.plan, piece.cells), side=WINDOW_PIXELS, step=WINDOW_PIXELS)
+    count = across**2
     return Patches(
         x=np.ascontiguousarray(tiles).reshape(count, WINDOW_PIXELS, WINDOW_PIXELS, len(BANDS)),
         truth=truth.ravel(),
@@ -113,7 +156,7 @@ def _piece(region: Region, words: list[int], sun: float | None) -> Patches:
     )
 
 
-def _weather(rng: np.random.Generator, region: Region, elevation: float | None) -> _Weather:
+def _weather(rng: np.random.Generator, region: Region, elevation: float | None) -> Weather:
     """A date when the sun is high enough for an acquisition, and its air."""
     latitude = region.latitude + rng.uniform(-9.0, 9.0)
     growing, half_year = rng.random() < _GROWING, 182 if region.latitude < 0 else 0
@@ -139,7 +182,7 @@ def _weather(rng: np.random.Generator, region: Region, elevation: float | None) 
     )
     left += (rng.random() < 0.25) * rng.uniform(0.0, 0.035) * (np.array(micrometres) / 0.49) ** -1.3
     gain = rng.normal(1.0, 0.03) + rng.normal(0.0, 0.015) * np.linspace(-1.0, 1.0, len(BANDS))
-    return _Weather(
+    return Weather(
         season=Season(day=taken.timetuple().tm_yday, latitude=latitude, wet=wet, lush=lush),
         sun=sun,
         aerosol=float(rng.uniform(0.04, 0.35)),
@@ -160,12 +203,12 @@ def _varied(rng: np.random.Generator, region: Region) -> Region:
     )
 
 
-def _place(rng: np.random.Generator, region: Region) -> tuple[TownPlan, PixelGrid]:
+def _place(rng: np.random.Generator, region: Region, across: int) -> tuple[TownPlan, PixelGrid]:
     """A city and a piece of it at 10 m."""
     patchwork = bool(rng.random() < _PATCHWORK)
     reach = 12_000 if patchwork else 6_000
     west, south = (int(corner + rng.integers(-reach, reach) // WINDOW_METRES * WINDOW_METRES) for corner in _MIDDLE)
-    side = _CELLS * WINDOW_METRES
+    side = across * WINDOW_METRES
     seaward = ((west + side / 2 - _MIDDLE[0]) - (south + side / 2 - _MIDDLE[1])) / 2**0.5
     plan = TownPlan(
         seed=int(rng.integers(2**31)),
@@ -176,7 +219,7 @@ def _place(rng: np.random.Generator, region: Region) -> tuple[TownPlan, PixelGri
         river=float(rng.uniform(25.0, 160.0)),
         patchwork=patchwork,
     )
-    pixels = _CELLS * WINDOW_PIXELS
+    pixels = across * WINDOW_PIXELS
     # on multiples of 20 m, as Sentinel-2's pixels are
     west, north = west // 20 * 20, (south + side) // 20 * 20
     return plan, PixelGrid(epsg=32633, west=west, north=north, metres=PIXEL_METRES, width=pixels, height=pixels)
