@@ -127,12 +127,17 @@ class Segmenter(Protocol):
         """How it cuts."""
         ...
 
-    def segment(self, pictures: NDArray[np.uint8], reach: Reach) -> Sequence[Instances]:
+    @property
+    def lot(self) -> int:
+        """Pictures it likes to have at once; one picture's instances do not depend on the others."""
+        ...
+
+    def segment(self, pictures: NDArray[np.uint8], reaches: Sequence[Reach]) -> Sequence[Instances]:
         """Instances of frames, one result a picture, in the order given.
 
         Args:
             pictures: (n, side, side, 3) RGB at 1 m, side = `spec.frame_metres`; black is no data.
-            reach: where prompts serve anybody, metres; instances may extend beyond.
+            reaches: for each picture, where prompts serve anybody, metres; instances may extend beyond.
         """
         ...
 

@@ -5,11 +5,8 @@ A Prefect flow or a Dask cluster replaces the loop over tiles; what a tile's map
 
 import json
 import logging
-import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -148,12 +145,11 @@ def map_tiles(frozen: Plan, parts: Parts, *, tell: Listener = nobody) -> Mapped:
     Raises:
         BrokenAssetError: an item is unreadable and a tile has no other.
     """
-    seconds: Counter[Stage] = Counter()
     computed = 0
     while True:
         try:
             todo = [entry for entry in frozen.tiles if not parts.store.has("map", map_key(frozen, entry))]
-            for done, tile in enumerate(_ahead(todo, frozen, parts, seconds), len(frozen.tiles) - len(todo) + 1):
+            for done, tile in enumerate(_ahead(todo, frozen, parts), len(frozen.tiles) - len(todo) + 1):
                 computed += 1
                 cells, scenes = counted(tile.area.count, "cell"), counted(len(tile.scene_ids), "scene")
                 text = f"tile {tile.tile.name}: {cells} from {scenes}"
@@ -166,7 +162,7 @@ def map_tiles(frozen: Plan, parts: Parts, *, tell: Listener = nobody) -> Mapped:
             tell(Event(stage="observe", text=f"leaving out {error.item_id}: {error}"))
         else:
             keys = {entry.tile.name: map_key(frozen, entry) for entry in frozen.tiles}
-            return Mapped(plan=frozen, keys=keys, computed=computed, seconds=dict(seconds))
+            return Mapped(plan=frozen, keys=keys, computed=computed, seconds=parts.clock.seconds)
 
 
 def map_city(place: Place | str, wish: RunSpec | str, site: Site | None = None, *, tell: Listener = nobody) -> Product:
@@ -331,11 +327,11 @@ def _no_imagery(place: Place, spec: RunSpec, found: Found, broken: Sequence[Skip
     )
 
 
-def _ahead(todo: Sequence[TilePlan], frozen: Plan, parts: Parts, seconds: Counter[Stage]) -> Iterator[TilePlan]:
+def _ahead(todo: Sequence[TilePlan], frozen: Plan, parts: Parts) -> Iterator[TilePlan]:
     """Map tiles in order, the next one's observation being read meanwhile."""
 
     def look(entry: TilePlan) -> Observation:
-        with _timed(seconds, "observe"):
+        with parts.clock.timing("observe"):
             return observed(entry, frozen, parts)
 
     reader = ThreadPoolExecutor(1, thread_name_prefix="observe")
@@ -346,7 +342,7 @@ def _ahead(todo: Sequence[TilePlan], frozen: Plan, parts: Parts, seconds: Counte
             seen = waiting.pop(0)
             seen.exception()  # wait for it before the next is read: one ahead, never two
             waiting.extend(reader.submit(look, following) for following in todo[index + 1 : index + 2])
-            with _timed(seconds, "interpret"):
+            with parts.clock.timing("interpret"):
                 map_tile(entry, frozen, parts, look=seen.result)
             yield entry
         patient = True
@@ -355,12 +351,3 @@ def _ahead(todo: Sequence[TilePlan], frozen: Plan, parts: Parts, seconds: Counte
         raise
     finally:
         reader.shutdown(wait=patient, cancel_futures=True)  # whoever interrupts is not kept waiting for a network
-
-
-@contextmanager
-def _timed(seconds: Counter[Stage], stage: Stage) -> Iterator[None]:
-    began = time.perf_counter()
-    try:
-        yield
-    finally:
-        seconds[stage] += time.perf_counter() - began  # type: ignore[assignment]

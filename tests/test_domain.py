@@ -13,8 +13,8 @@ from safetensors.numpy import load, save
 from lczmap.models.classifier import SentinelClassifier, classifier_from
 from lczmap.models.domain import FEATURES, domain_from, domain_shapes
 from lczmap.models.resnet11 import ResNet11
-from lczmap.pipeline import interpret, observe
-from lczmap.testing.fakes import GroundImagery, HashClassifier, fake_card, ground
+from lczmap.pipeline import Parts, interpret, observe
+from lczmap.testing.fakes import GroundImagery, HashClassifier, MemoryStore, fake_card, ground
 from lczmap.train.domain import FALSE_ALARMS, fit_domain, strangers
 from lczmap.train.ship import float16_tensors, rounded
 from lczmap.words.modelcard import ModelCard
@@ -125,11 +125,13 @@ def test_strange_windows_alone_are_flagged_on_the_map() -> None:
     frozen = plan_of_tiles(320, {WEST: [(0, 0), (3, 4), (9, 9), (20, 20)]}, [scene()])
     entry = frozen.tiles[0]
     grid = entry.tile.observed
-    seen = observe(entry, frozen, GroundImagery(rules=frozen.source))
-    everyone = HashClassifier(card=fake_card())
+    imagery = GroundImagery(rules=frozen.source)
+    seen = observe(entry, frozen, imagery)
+    everyone = Parts(imagery=imagery, sentinel=HashClassifier(card=fake_card()), store=MemoryStore())
     calm = interpret(seen, entry, frozen, everyone)
     middle = float(np.median(ground(grid))) * 1e-4
-    told = interpret(seen, entry, frozen, HashClassifier(card=fake_card(), familiar_up_to=middle))
+    some = replace(everyone, sentinel=HashClassifier(card=fake_card(), familiar_up_to=middle))
+    told = interpret(seen, entry, frozen, some)
     wanted = entry.area.wanted
     flagged = (told.quality & Quality.OUT_OF_DOMAIN) > 0
     assert not (calm.quality[wanted] & Quality.OUT_OF_DOMAIN).any()

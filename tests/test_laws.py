@@ -74,7 +74,7 @@ def test_what_is_wanted_of_a_tile_changes_no_value() -> None:
     for frozen in (everything, little):
         live = parts()
         seen = observe(frozen.tiles[0], frozen, live.imagery)
-        maps.append(interpret(seen, frozen.tiles[0], frozen, live.sentinel))
+        maps.append(interpret(seen, frozen.tiles[0], frozen, live))
     for row, column in ((5, 8), (7, 16)):
         np.testing.assert_array_equal(maps[0].probabilities[row, column], maps[1].probabilities[row, column])
     assert (maps[1].quality != 65535).sum() == 2

@@ -7,18 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lczmap.things.composite import Composite
+from lczmap.things.frames import Reach
+from lczmap.things.graph import Graphs
+from lczmap.things.instances import Instances, instances_of
 from lczmap.things.record import Record, RecordKind
 from lczmap.things.verdicts import Verdicts
 from lczmap.words.bands import BAND_NAMES, COMPOSITE_NODATA
 from lczmap.words.errors import BrokenRecordError
 from lczmap.words.grid import PixelGrid
 from lczmap.words.lcz import CLASS_COUNT
-from lczmap.words.modelcard import SURFACE_REFLECTANCE, ModelCard
+from lczmap.words.modelcard import SURFACE_REFLECTANCE, ModelCard, Role
 from lczmap.words.period import Period
 from lczmap.words.place import LonLatBox
 from lczmap.words.scene import Found, Scene, SceneItem
+from lczmap.words.segmenter import SegmenterSpec
 from lczmap.words.source import SourceRules
 from lczmap.words.spec import CompositeMethod
+from lczmap.words.vhr import VhrIdentity, VhrPart
 
 
 @dataclass(kw_only=True)
@@ -124,12 +129,101 @@ class HashClassifier:
         return Verdicts(probabilities=probabilities, strangeness=means / np.float32(self.familiar_up_to))
 
 
-def fake_card(name: str = "fake") -> ModelCard:
+@dataclass(kw_only=True)
+class PaintedVhr:
+    """A `VhrSource` and its own `VhrView`: blocks of 16 m in a few colours that depend on where they lie."""
+
+    hole: tuple[int, int, int, int] | None = None
+    """Left, bottom, right, top in metres of an area without data."""
+    looked: list[PixelGrid] = field(default_factory=list)
+    """Every grid that was asked for, in order."""
+
+    def identify(self, box: LonLatBox) -> VhrIdentity:
+        """One file, whatever the box."""
+        del box
+        return fake_vhr()
+
+    def view(self, identity: VhrIdentity) -> "PaintedVhr":
+        """Itself."""
+        del identity
+        return self
+
+    def read(self, grid: PixelGrid) -> NDArray[np.uint8]:
+        """Colour of the block in which each pixel's centre lies, (rows, columns, 3)."""
+        self.looked.append(grid)
+        eastings = grid.west + (np.arange(grid.width) + 0.5) * grid.metres
+        northings = grid.north - (np.arange(grid.height) + 0.5) * grid.metres
+        across, down = (eastings // 16).astype(np.int64), (northings // 16).astype(np.int64)
+        mixed = (across[None, :] * 7919 + down[:, None] * 104_729) % 11
+        colours = np.stack([20 + 20 * mixed, 250 - 20 * mixed, 30 + 7 * mixed], axis=2).astype(np.uint8)
+        if self.hole is not None:
+            left, bottom, right, top = self.hole
+            rows, columns = (northings > bottom) & (northings < top), (eastings > left) & (eastings < right)
+            colours[np.ix_(rows, columns)] = 0
+        return colours
+
+
+@dataclass(kw_only=True)
+class ColourSegmenter:
+    """A `Segmenter` for which all pixels of one red are one instance, wherever they lie."""
+
+    spec: SegmenterSpec = field(
+        default_factory=lambda: SegmenterSpec(name="fake", network="slic", core_metres=640, grain_metres=2)
+    )
+    """How frames are cut."""
+    lot: int = 3
+    """Pictures at once."""
+    sizes: list[int] = field(default_factory=list)
+    """Number of pictures of every call."""
+
+    def segment(self, pictures: NDArray[np.uint8], reaches: Sequence[Reach]) -> Sequence[Instances]:
+        """One instance a colour."""
+        self.sizes.append(len(reaches))
+        grain = self.spec.mask_metres
+        reds = [picture[::grain, ::grain, 0] for picture in pictures]
+        return [
+            instances_of(np.stack([red == value for value in np.unique(red[red > 0])]), metres=grain) for red in reds
+        ]
+
+
+@dataclass(kw_only=True)
+class HashGraphs:
+    """A `GraphClassifier` whose answer depends on every feature of every node."""
+
+    card: ModelCard
+    """Card of the model it stands in for."""
+
+    def classify(self, graphs: Graphs) -> NDArray[np.float32]:
+        """Softmax of fixed random projections; NaN where there is no node."""
+        weights = np.random.default_rng(18).normal(size=(graphs.nodes[0].size, CLASS_COUNT))
+        probabilities = np.full((len(graphs), CLASS_COUNT), np.nan, np.float32)
+        for index in np.flatnonzero(graphs.counts):
+            powers = np.exp(graphs.nodes[index].reshape(-1).astype(np.float64) @ weights)
+            probabilities[index] = powers / powers.sum()
+        return probabilities
+
+
+def fake_vhr() -> VhrIdentity:
+    """The identity of an image that nobody took."""
+    return VhrIdentity(
+        name="local",
+        kind="file",
+        parts=(VhrPart(id="painted.tif", digest="sha256:" + "0" * 64),),
+        bands=(1, 2, 3),
+        low=(1.0, 1.0, 1.0),
+        high=(255.0, 255.0, 255.0),
+        metres=1.0,
+        attribution="Painted, of no real place",
+        licence="CC0-1.0",
+    )
+
+
+def fake_card(name: str = "fake", *, role: Role = "sentinel") -> ModelCard:
     """A card for a classifier that needs no weights."""
     return ModelCard(
         name=name,
         title="A fake",
-        role="sentinel",
+        role=role,
         architecture="none",
         provisional=True,
         weights="none.safetensors",

@@ -1,12 +1,14 @@
 """The map of one tile: classes and what is known about them, in the very numbers that go to disk."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lczmap.things.probabilities import PROBABILITY_NODATA, winners
 from lczmap.things.record import Record
+from lczmap.things.registration import Registration
 from lczmap.words.grid import Posting, Tile, posting_of, posts_across, tile_of
 from lczmap.words.lcz import CLASS_COUNT
 from lczmap.words.quality import QUALITY_NODATA
@@ -36,6 +38,8 @@ class TileMap:
     """(n, n) quality bits, nodata 65535 where the post was not wanted."""
     looks: NDArray[np.uint8]
     """(n, n) median number of clear looks."""
+    registration: Registration | None = None
+    """Where the VHR image lies against Sentinel-2 in this tile; None where there is none, or it cannot be told."""
 
     @property
     def lcz(self) -> NDArray[np.uint8]:
@@ -45,8 +49,9 @@ class TileMap:
     def record(self) -> Record:
         """The map as a record."""
         streams = {"sentinel": self.sentinel, "vhr": self.vhr}
+        shift = {} if self.registration is None else {"registration": json.dumps(asdict(self.registration))}
         return Record(
-            header={"tile": self.tile.name, "posting": str(self.posting), "key": self.key},
+            header={"tile": self.tile.name, "posting": str(self.posting), "key": self.key, **shift},
             arrays={
                 "probabilities": self.probabilities,
                 "confidence": self.confidence,
@@ -60,7 +65,7 @@ class TileMap:
 
 def map_of(record: Record) -> TileMap:
     """Read a map back from its record."""
-    arrays = record.arrays
+    arrays, shift = record.arrays, record.header.get("registration")
     return TileMap(
         tile=tile_of(record.header["tile"]),
         posting=posting_of(int(record.header["posting"])),
@@ -72,6 +77,7 @@ def map_of(record: Record) -> TileMap:
         margin=arrays["margin"].astype(np.uint8, copy=False),
         quality=arrays["quality"].astype(np.uint16, copy=False),
         looks=arrays["looks"].astype(np.uint8, copy=False),
+        registration=None if shift is None else Registration(**json.loads(shift)),
     )
 
 

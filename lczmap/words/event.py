@@ -1,11 +1,17 @@
 """What a run says while it works: small facts that a face turns into bars, lines or JSON."""
 
-from collections.abc import Callable
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Literal
 
-Stage = Literal["search", "settle", "observe", "interpret", "publish"]
-"""Stages of a run, in order; timings are kept by them."""
+Stage = Literal[
+    "search", "settle", "observe", "interpret", "classify", "register", "read", "segment", "graphs", "publish"
+]
+"""Stages of a run, in order; timings are kept by them. `classify` to `graphs` are parts of `interpret`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +30,33 @@ class Event:
     """Time this unit took."""
     facts: dict[str, str | int | float] = field(default_factory=dict)
     """For machines."""
+
+
+class Clock:
+    """Adds up the time of every stage, from any thread; stages that run side by side may add up to more than the whole.
+
+    It measures a run and changes nothing of it.
+    """
+
+    def __init__(self) -> None:
+        self._seconds: Counter[Stage] = Counter()
+        self._lock = Lock()
+
+    @property
+    def seconds(self) -> dict[Stage, float]:
+        """Seconds by stage so far."""
+        with self._lock:
+            return dict(self._seconds)
+
+    @contextmanager
+    def timing(self, stage: Stage) -> Iterator[None]:
+        """Time what happens inside."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._seconds[stage] += time.perf_counter() - began  # type: ignore[assignment]
 
 
 Listener = Callable[[Event], None]

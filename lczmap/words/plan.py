@@ -10,8 +10,10 @@ from lczmap.words.errors import NoImageryError, SpecError
 from lczmap.words.grid import Tile
 from lczmap.words.place import Place, TileArea
 from lczmap.words.scene import Scene, Skipped
+from lczmap.words.segmenter import SegmenterSpec
 from lczmap.words.source import SourceRules
 from lczmap.words.spec import RunSpec
+from lczmap.words.vhr import FAR_DAYS, VhrIdentity
 
 OBSERVE_RECIPE = 1
 """Rises whenever the same scenes would give another composite."""
@@ -71,8 +73,20 @@ class Plan:
     """Day of the search; in no key."""
     skipped: tuple[Skipped, ...] = ()
     """What was found and left out; in no key."""
+    vhr: VhrIdentity | None = None
+    """The VHR image; None where the Sentinel stream stands alone."""
+    segmenter: SegmenterSpec | None = None
+    """How the VHR image is cut into instances; None without one."""
+    sentinel_weight: float | None = None
+    """Share of the Sentinel stream in the fused probabilities, settled from wish and cards; None where it is alone."""
     items: Mapping[str, str] = field(default_factory=dict, repr=False)
     """STAC items as JSON text by id, so that a worker need not search; in no key, in no manifest."""
+
+    @property
+    def vhr_far(self) -> bool:
+        """Whether the VHR image was taken far from the period, as far as anybody says when."""
+        days = None if self.vhr is None else self.vhr.days_from(self.spec.period)
+        return days is not None and days > FAR_DAYS
 
     def scenes_of(self, tile: TilePlan) -> tuple[Scene, ...]:
         """The frozen scenes of one tile."""
@@ -140,19 +154,23 @@ def observation_key(plan: Plan, tile: TilePlan) -> str:
 
 
 def map_key(plan: Plan, tile: TilePlan) -> str:
-    """Address of a tile's map: same key, same bytes."""
+    """Address of a tile's map: same key, same bytes.
+
+    Without a VHR image nothing of the second stream enters, so that a map by one stream keeps its address.
+    """
     spec = plan.spec
+    vhr = None if plan.vhr is None else {**plan.vhr.digest_fields, "far": plan.vhr_far}
     return digest(
         {
             "recipe": INTERPRET_RECIPE,
             "observation": observation_key(plan, tile),
-            "vhr": None,
+            "vhr": vhr,
             "posting": spec.posting,
             "wanted": tile.area.digest,
-            "segmenter": spec.segmenter,
+            "segmenter": "none" if plan.segmenter is None else plan.segmenter.digest,
             "models": sorted([model.role, model.name, model.sha256, model.temperature] for model in plan.models),
             "precision": spec.precision,
-            "weight": None,  # enters with the second stream: one stream alone is not weighed
+            "weight": plan.sentinel_weight,
         }
     )
 

@@ -1,0 +1,153 @@
+"""The second stream: the VHR image of a tile, cut into instances, made into graphs, told into votes.
+
+Frame by frame: read one lot ahead, segment, build the graphs of the cells it serves; then classify all graphs of the
+tile in one row-major batch. Part of the story: it knows no file and no library.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lczmap.protocols import GraphClassifier, Segmenter, VhrSource
+from lczmap.things.frames import Frame, frames_of
+from lczmap.things.graph import Graphs, graphs_of, joined
+from lczmap.things.observation import Observation
+from lczmap.things.registration import Registration, register
+from lczmap.things.vhr import VhrView
+from lczmap.words.bands import BAND_NAMES
+from lczmap.words.event import Clock
+from lczmap.words.grid import WINDOW_METRES, posts_across
+from lczmap.words.lcz import CLASS_COUNT
+from lczmap.words.plan import Plan, TilePlan
+from lczmap.words.quality import Quality
+
+COVERED_SHARE = 0.5
+"""Least share of a cell's square that the image must show."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VhrStream:
+    """The live parts of the second stream."""
+
+    source: VhrSource
+    """Where the image comes from."""
+    segmenter: Segmenter
+    """What cuts it into instances."""
+    graphs: GraphClassifier
+    """What classifies the graphs of the instances."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VhrVotes:
+    """What the second stream says of every post of a tile."""
+
+    probabilities: NDArray[np.float32]
+    """(posts, 17), row-major; NaN where it has no vote."""
+    quality: NDArray[np.uint16]
+    """(posts,) quality bits that follow from the image."""
+    registration: Registration | None
+    """Where the image lies against Sentinel-2; None where there is too little to tell."""
+
+
+def vhr_votes(observation: Observation, tile: TilePlan, plan: Plan, stream: VhrStream, *, clock: Clock) -> VhrVotes:
+    """Votes of the second stream for one tile's wanted posts.
+
+    Raises:
+        SourceError: the image cannot be read.
+    """
+    side = posts_across(plan.spec.posting)
+    probabilities = np.full((side * side, CLASS_COUNT), np.nan, np.float32)
+    quality = np.full(side * side, Quality.NO_VHR, np.uint16)
+    view = observation.vhr
+    if view is None:
+        return VhrVotes(probabilities=probabilities, quality=quality, registration=None)
+    with clock.timing("register"):
+        registration = registered(observation, view)
+    seen = 0
+    if registration is not None and registration.misregistered:
+        seen |= Quality.VHR_MISREGISTERED
+    if plan.vhr_far:
+        seen |= Quality.VHR_FAR_IN_TIME
+    posts: list[NDArray[np.intp]] = []
+    graphs: list[Graphs] = []
+    for frame, made, covered in _frames(observation, tile, plan, stream, clock):
+        voting = covered & (made.counts > 0)
+        quality[frame.posts] = np.where(
+            covered, seen | np.where(made.counts > 0, 0, Quality.NO_INSTANCES), Quality.NO_VHR
+        ).astype(np.uint16)
+        posts.append(frame.posts[voting])
+        graphs.append(made[voting])
+    if posts and sum(map(len, posts)):
+        order = np.argsort(np.concatenate(posts))
+        with clock.timing("graphs"):
+            probabilities[np.concatenate(posts)[order]] = stream.graphs.classify(joined(graphs)[order])
+    return VhrVotes(probabilities=probabilities, quality=quality, registration=registration)
+
+
+def registered(observation: Observation, view: VhrView) -> Registration | None:
+    """Where the image lies against the red band of the composite."""
+    red = observation.composite.reflectance[BAND_NAMES.index("B04")]
+    return register(red, view.read(observation.tile.observed))
+
+
+def covered_cells(picture: NDArray[np.uint8], corners: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(k,) whether the image shows at least half of each cell's square.
+
+    Args:
+        picture: (rows, columns, 3) at 1 m, black where there is no data.
+        corners: (k, 2) row and column of each square's upper left corner.
+    """
+    sums = np.zeros((picture.shape[0] + 1, picture.shape[1] + 1), np.int64)
+    np.cumsum(np.cumsum(picture.any(axis=2), axis=0, dtype=np.int64), axis=1, out=sums[1:, 1:])
+    top, left = corners.T
+    bottom, right = top + WINDOW_METRES, left + WINDOW_METRES
+    shown = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
+    enough: NDArray[np.bool_] = shown >= COVERED_SHARE * WINDOW_METRES**2
+    return enough
+
+
+def _frames(
+    observation: Observation, tile: TilePlan, plan: Plan, stream: VhrStream, clock: Clock
+) -> Iterator[tuple[Frame, Graphs, NDArray[np.bool_]]]:
+    """Every frame of the tile with the graphs of its cells and which of these the image shows."""
+    view = observation.vhr
+    if view is None:
+        return
+    spec = stream.segmenter.spec
+    frames = list(frames_of(observation.tile, plan.spec.posting, tile.area.wanted, spec))
+    size = stream.segmenter.lot
+    lots = [frames[start : start + size] for start in range(0, len(frames), size)]
+    for lot, pictures in zip(lots, _ahead(lots, view, clock), strict=True):
+        shown = [covered_cells(picture, frame.corners) for picture, frame in zip(pictures, lot, strict=True)]
+        able = [index for index, covered in enumerate(shown) if covered.any()]
+        with clock.timing("segment"):
+            reaches = [lot[index].reach for index in able]
+            cut = dict(zip(able, stream.segmenter.segment(pictures[able], reaches), strict=True)) if able else {}
+        with clock.timing("graphs"):
+            for index, frame in enumerate(lot):
+                if index in cut:
+                    yield frame, graphs_of(cut[index], pictures[index], frame.corners), shown[index]
+                else:
+                    yield frame, Graphs.empty(len(frame.posts)), shown[index]
+
+
+def _ahead(lots: Sequence[Sequence[Frame]], view: VhrView, clock: Clock) -> Iterator[NDArray[np.uint8]]:
+    """Pictures of each lot, (n, side, side, 3), the next one being read meanwhile."""
+
+    def read(lot: Sequence[Frame]) -> NDArray[np.uint8]:
+        with clock.timing("read"):
+            return np.stack([view.read(frame.grid) for frame in lot])
+
+    reader = ThreadPoolExecutor(1, thread_name_prefix="vhr")
+    try:
+        waiting = [reader.submit(read, lot) for lot in lots[:1]]
+        for following in range(1, len(lots) + 1):
+            seen = waiting.pop(0)
+            seen.exception()  # wait for it before the next is read: one ahead, never two
+            waiting.extend(reader.submit(read, lot) for lot in lots[following : following + 1])
+            yield seen.result()
+    finally:
+        reader.shutdown(wait=False, cancel_futures=True)
