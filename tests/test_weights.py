@@ -149,7 +149,7 @@ def test_malformed_card_is_refused(old: str, new: str, said: str) -> None:
         ('units = "surface reflectance 0..1"', 'units = "digital numbers"', "units"),
         ("patch_pixels = 32", "patch_pixels = 64", "patch_pixels"),
         ("classes = 17", "classes = 10", "classes"),
-        ('role = "sentinel"', 'role = "graph"', "role"),
+        ('role = "sentinel"', 'role = "segmenter"', "role"),
         ('architecture = "resnet11"', 'architecture = "msmla50"', "architecture"),
     ],
 )

@@ -1,8 +1,9 @@
 """The model card: what a model is, what it eats, what it was trained on and how far to trust it.
 
-In: TOML text. Out: a frozen `ModelCard`. Reads no file and knows no network.
+In: TOML text. Out: a frozen `ModelCard`, and whether it fits a run. Reads no file and knows no network.
 """
 
+import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from lczmap.words.bands import BAND_NAMES
 from lczmap.words.errors import ModelCardError
 from lczmap.words.grid import WINDOW_PIXELS
 from lczmap.words.lcz import CLASS_COUNT
+from lczmap.words.segmenter import SegmenterSpec
 
 Role = Literal["sentinel", "graph", "segmenter"]
 """What a model does in a run."""
@@ -19,6 +21,12 @@ ROLES: tuple[Role, ...] = get_args(Role)
 """Every role."""
 SURFACE_REFLECTANCE = "surface reflectance 0..1"
 """The one unit of Sentinel-2 patches here."""
+NODE_FEATURES = ("red", "green", "blue", "x", "y")
+"""Features of the nodes of instance graphs, in order (DF4LCZ, section III-B)."""
+NODE_UNITS = "mean colour / 255, box centre / 320 m from west and north"
+"""The one normalisation of nodes here."""
+PICTURE_UNITS = "RGB 0..255 at 1 m"
+"""The one unit of pictures that are segmented here."""
 SENTINEL_WEIGHT = 0.6
 """Share of the Sentinel stream where no pair's card says otherwise (DF4LCZ, as its released code applies it)."""
 
@@ -62,9 +70,9 @@ class ModelCard:
     units: str
     """Unit of its input."""
     patch_pixels: int
-    """Side of the patches it expects, pixels."""
+    """Side of the patches it expects, pixels; 0 where it takes none."""
     classes: int
-    """Length of the probability vectors it gives."""
+    """Length of the probability vectors it gives; 0 where it gives none."""
     temperature: float
     """What its logits are divided by before the softmax."""
     sentinel_weight: float
@@ -83,14 +91,23 @@ class ModelCard:
     """How it tells patches unlike its training, and what the threshold stands on; empty where it does not tell."""
     domain_directions: int = 0
     """Directions of feature space that its training fills, as its weights file holds them; 0 where it does not tell."""
+    features: tuple[str, ...] = ()
+    """Features of the graph nodes it expects, in order; empty where it takes no graphs."""
+    segmenter: str = ""
+    """Which instances it was trained on, as `segmenter_identity` tells it; empty where it takes no graphs."""
+    segmenter_name: str = ""
+    """What that segmenter is called, for people; empty where it takes no graphs."""
+    pair: str = ""
+    """SHA-256 of the weights of the Sentinel model that `sentinel_weight` was chosen with; empty where none was."""
 
 
 _TEXTS = ("name", "title", "architecture", "weights", "sha256", "units", "licence")
 _LISTS = ("attribution", "training", "limits")
 _NUMBERS = ("temperature", "sentinel_weight")
 _DOMAIN = ("domain", "domain_directions")
+_GRAPH = ("features", "segmenter", "segmenter_name", "pair")
 _OTHERS = ("role", "provisional", "bands", "patch_pixels", "classes", "metrics")
-_KNOWN = frozenset({*_TEXTS, *_LISTS, *_NUMBERS, *_DOMAIN, *_OTHERS})
+_KNOWN = frozenset({*_TEXTS, *_LISTS, *_NUMBERS, *_DOMAIN, *_GRAPH, *_OTHERS})
 
 
 def parse_model_card(text: str) -> ModelCard:
@@ -108,25 +125,23 @@ def parse_model_card(text: str) -> ModelCard:
     unknown = sorted(table.keys() - _KNOWN)
     if unknown:
         raise ModelCardError(f"The model card holds unknown fields: {', '.join(unknown)}; remove them.")
-    digest = _text(table, "sha256")
-    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-        raise ModelCardError(f"The model card's sha256 is {digest!r}, expected 64 lower-case hexadecimal digits.")
+    role = _role(table)
     weights = _text(table, "weights")
     if "/" in weights or "\\" in weights:
         raise ModelCardError(f"The model card's weights are {weights!r}, expected the name of a file beside the card.")
     return ModelCard(
         name=_text(table, "name"),
         title=_text(table, "title"),
-        role=_role(table),
+        role=role,
         architecture=_text(table, "architecture"),
         provisional=_flag(table, "provisional"),
         weights=weights,
-        sha256=digest,
-        bands=_texts(table, "bands"),
+        sha256=_digest(table, "sha256"),
+        bands=_texts(table, "bands") if role == "sentinel" or "bands" in table else (),
         units=_text(table, "units"),
-        patch_pixels=round(_number(table, "patch_pixels", least=1)),
-        classes=round(_number(table, "classes", least=1)),
-        temperature=_number(table, "temperature", least=1e-3),
+        patch_pixels=round(_number(table, "patch_pixels", least=1) if role == "sentinel" else 0),
+        classes=round(_number(table, "classes", least=1) if role != "segmenter" else 0),
+        temperature=_number(table, "temperature", default=1.0 if role == "segmenter" else None, least=1e-3),
         sentinel_weight=_number(table, "sentinel_weight", default=SENTINEL_WEIGHT, most=1.0),
         licence=_text(table, "licence"),
         attribution=_texts(table, "attribution"),
@@ -135,6 +150,10 @@ def parse_model_card(text: str) -> ModelCard:
         limits=_texts(table, "limits"),
         domain=_text(table, "domain") if "domain" in table else "",
         domain_directions=round(_number(table, "domain_directions", default=0)),
+        features=_texts(table, "features") if role == "graph" else (),
+        segmenter=_digest(table, "segmenter") if role == "graph" else "",
+        segmenter_name=_text(table, "segmenter_name") if role == "graph" else "",
+        pair=_digest(table, "pair") if "pair" in table else "",
     )
 
 
@@ -144,18 +163,102 @@ def require_sentinel(card: ModelCard, architecture: str) -> None:
     Raises:
         ModelCardError: role, architecture, bands, unit, patch side or classes differ.
     """
-    expectations: tuple[tuple[str, object, object], ...] = (
-        ("role", card.role, "sentinel"),
-        ("architecture", card.architecture, architecture),
-        ("bands", " ".join(card.bands), " ".join(BAND_NAMES)),
-        ("units", card.units, SURFACE_REFLECTANCE),
-        ("patch_pixels", card.patch_pixels, WINDOW_PIXELS),
-        ("classes", card.classes, CLASS_COUNT),
+    _expect(
+        card,
+        "classify these patches",
+        (
+            ("role", card.role, "sentinel"),
+            ("architecture", card.architecture, architecture),
+            ("bands", " ".join(card.bands), " ".join(BAND_NAMES)),
+            ("units", card.units, SURFACE_REFLECTANCE),
+            ("patch_pixels", card.patch_pixels, WINDOW_PIXELS),
+            ("classes", card.classes, CLASS_COUNT),
+        ),
     )
+
+
+def require_graph(card: ModelCard, architecture: str) -> None:
+    """Refuse a card whose model cannot take the instance graphs this system makes.
+
+    Raises:
+        ModelCardError: role, architecture, features, unit or classes differ.
+    """
+    _expect(
+        card,
+        "classify instance graphs",
+        (
+            ("role", card.role, "graph"),
+            ("architecture", card.architecture, architecture),
+            ("features", " ".join(card.features), " ".join(NODE_FEATURES)),
+            ("units", card.units, NODE_UNITS),
+            ("classes", card.classes, CLASS_COUNT),
+        ),
+    )
+
+
+def require_segmenter(card: ModelCard, architecture: str) -> None:
+    """Refuse a card whose model cannot segment the pictures this system reads.
+
+    Raises:
+        ModelCardError: role, architecture or unit differ.
+    """
+    _expect(
+        card,
+        "segment these pictures",
+        (
+            ("role", card.role, "segmenter"),
+            ("architecture", card.architecture, architecture),
+            ("units", card.units, PICTURE_UNITS),
+        ),
+    )
+
+
+def require_instances(card: ModelCard, spec: SegmenterSpec, weights_sha256: str) -> None:
+    """Refuse a graph model that was trained on other instances than a segmenter cuts.
+
+    Args:
+        card: the graph model's.
+        spec: the segmenter's.
+        weights_sha256: digest of the segmenter's weights; empty where it has none.
+
+    Raises:
+        ModelCardError: the instances differ.
+    """
+    here = segmenter_identity(spec, weights_sha256)
+    if card.segmenter != here:
+        same_name = card.segmenter_name == spec.name
+        raise ModelCardError(
+            f"Model {card.name} was trained on instances of the segmenter {card.segmenter_name} "
+            f"({card.segmenter[:12]}), and this run cuts them with {spec.name} ({here[:12]}"
+            f"{', the same name with other settings or weights' if same_name else ''}); "
+            f"take the settings and weights of {card.segmenter_name} as they were, or a graph model trained on this "
+            "segmenter (`lczmap models`)."
+        )
+
+
+def segmenter_identity(spec: SegmenterSpec, weights_sha256: str) -> str:
+    """What a segmenter's instances go by: 64 hexadecimal digits of its specification and weights.
+
+    Args:
+        spec: the segmenter's; its name plays no part.
+        weights_sha256: digest of its weights; empty where it has none.
+    """
+    return hashlib.sha256(f"{spec.digest}:{weights_sha256}".encode()).hexdigest()
+
+
+def pair_weight(wished: float | None, sentinel: ModelCard, graph: ModelCard) -> float:
+    """Share of the Sentinel stream in the fused probabilities: as wished, else as chosen for this pair, else 0.6."""
+    if wished is not None:
+        return wished
+    return graph.sentinel_weight if graph.pair == sentinel.sha256 else SENTINEL_WEIGHT
+
+
+def _expect(card: ModelCard, purpose: str, expectations: Sequence[tuple[str, object, object]]) -> None:
+    """Refuse a card by the first of its fields that is not as expected: (field, got, expected)."""
     for field, got, expected in expectations:
         if got != expected:
             raise ModelCardError(
-                f"Model {card.name} cannot classify these patches: its card says {field} = {got}, "
+                f"Model {card.name} cannot {purpose}: its card says {field} = {got}, "
                 f"expected {expected}; choose another model (`lczmap models`)."
             )
 
@@ -186,6 +289,13 @@ def _texts(table: Mapping[str, object], key: str) -> tuple[str, ...]:
 
 def _is_texts(value: object) -> TypeGuard[Sequence[str]]:
     return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+
+
+def _digest(table: Mapping[str, object], key: str) -> str:
+    value = _text(table, key)
+    if len(value) != 64 or not set(value) <= set("0123456789abcdef"):
+        raise ModelCardError(f"The model card's {key} is {value!r}, expected 64 lower-case hexadecimal digits.")
+    return value
 
 
 def _flag(table: Mapping[str, object], key: str) -> bool:
