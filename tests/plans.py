@@ -1,6 +1,7 @@
 """Plans of a few posts, for tests of what depends on a plan."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -11,7 +12,9 @@ from lczmap.words.period import parse_period
 from lczmap.words.place import LonLatBox, TileArea, area_place
 from lczmap.words.plan import ModelFile, Plan, TilePlan
 from lczmap.words.scene import Scene
+from lczmap.words.segmenter import SegmenterSpec
 from lczmap.words.spec import RunSpec
+from lczmap.words.vhr import VhrIdentity, VhrPart
 
 WEST = Tile(epsg=32633, column=30, row=454)
 EAST = Tile(epsg=32633, column=31, row=454)
@@ -50,6 +53,36 @@ def plan_of_tiles(posting: Posting, wanted: dict[Tile, list[tuple[int, int]]], s
         tiles=tuple(tiles),
         planned=date(2026, 1, 1),
         items={each.id: "{}" for each in scenes},
+    )
+
+
+def vhr_image(taken: date | None = date(2024, 5, 6)) -> VhrIdentity:
+    """An image of two parts, one of which does not say when it was taken."""
+    return VhrIdentity(
+        name="local",
+        kind="folder",
+        parts=(
+            VhrPart(id="north.tif", digest="sha256:" + "1" * 64, taken=taken),
+            VhrPart(id="south.tif", digest="sha256:" + "2" * 64),
+        ),
+        bands=(3, 2, 1),
+        low=(0.0, 1.5, 3.0),
+        high=(255.0, 1200.25, 3000.0),
+        metres=0.5,
+        attribution="Aerial image by <Somebody> & Co",
+        licence="CC-BY-4.0",
+    )
+
+
+def with_vhr(plan: Plan, image: VhrIdentity | None = None) -> Plan:
+    """The plan with a second stream."""
+    return replace(
+        plan,
+        spec=replace(plan.spec, vhr="local", segmenter="slic", segmenter_settings={"core_metres": 320}),
+        models=(*plan.models, ModelFile(role="graph", name="fake-gcn", sha256="1" * 64, temperature=1.5)),
+        vhr=vhr_image() if image is None else image,
+        segmenter=SegmenterSpec(name="slic", network="slic", core_metres=320, pitch_metres=26.7),
+        sentinel_weight=0.55,
     )
 
 

@@ -1,9 +1,12 @@
 """A manifest is the plan: it reads back to the same keys, and refuses to be edited."""
 
+import tomllib
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
+import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -13,7 +16,7 @@ from lczmap.words.grid import Tile
 from lczmap.words.manifest import manifest_of, plan_of
 from lczmap.words.place import TileArea
 from lczmap.words.plan import Plan, TilePlan, map_key, observation_key
-from tests.plans import WEST, border_posts, plan_of_tiles, scene
+from tests.plans import WEST, border_posts, plan_of_tiles, scene, vhr_image, with_vhr
 
 
 def same(one: Plan, other: Plan) -> None:
@@ -21,6 +24,7 @@ def same(one: Plan, other: Plan) -> None:
     assert [observation_key(one, tile) for tile in one.tiles] == [observation_key(other, tile) for tile in other.tiles]
     assert (one.spec, one.source, one.models, one.scenes) == (other.spec, other.source, other.models, other.scenes)
     assert (one.planned, one.skipped) == (other.planned, other.skipped)
+    assert (one.vhr, one.segmenter, one.sentinel_weight) == (other.vhr, other.segmenter, other.sentinel_weight)
     assert one.place.slug == other.place.slug
 
 
@@ -71,3 +75,54 @@ def test_a_manifest_holds_no_item_and_no_path() -> None:
     )
     assert "secret" not in manifest_of(frozen)
     assert "sig=" not in manifest_of(frozen)
+
+
+@pytest.mark.parametrize("taken", [None, date(2020, 2, 29)])
+def test_a_second_stream_reads_back(taken: date | None) -> None:
+    frozen = with_vhr(plan_of_tiles(320, {WEST: [(0, 0)]}, [scene()]), vhr_image(taken))
+    same(plan_of(manifest_of(frozen)), frozen)
+
+
+def test_a_manifest_by_one_stream_says_nothing_of_a_second() -> None:
+    alone = plan_of_tiles(320, {WEST: [(0, 0)]}, [scene()])
+    tables = tomllib.loads(manifest_of(alone))
+    assert not {"vhr", "segmenter", "fusion"} & set(tables)
+    assert {"vhr", "segmenter", "fusion"} <= set(tomllib.loads(manifest_of(with_vhr(alone))))
+
+
+def test_a_manifest_from_before_the_second_stream_reads() -> None:
+    frozen = plan_of_tiles(320, {WEST: [(0, 0)]}, [scene()])
+    tables = tomllib.loads(manifest_of(frozen))
+    del tables["spec"]["segmenter_settings"]
+    tables["spec"] |= {"segmenter": "none", "graph_model": "none"}
+    read = plan_of(tomli_w.dumps(tables))
+    assert [map_key(read, tile) for tile in read.tiles] == [map_key(frozen, tile) for tile in frozen.tiles]
+    assert read.vhr is None
+
+
+@pytest.mark.parametrize(
+    ("written", "edited"),
+    [
+        ("sentinel_weight = 0.55", "sentinel_weight = 0.5"),
+        ("pitch_metres = 26.7", "pitch_metres = 26.8"),
+        ("sha256:" + "2" * 64, "sha256:" + "3" * 64),
+        ("1200.25", "1200.0"),
+    ],
+)
+def test_an_edited_second_stream_is_refused(written: str, edited: str) -> None:
+    text = manifest_of(with_vhr(plan_of_tiles(320, {WEST: [(0, 0)]}, [scene()])))
+    assert text.count(written) == 1
+    with pytest.raises(SpecError, match="edited"):
+        plan_of(text.replace(written, edited))
+
+
+@given(st.integers(0, 4200), st.integers(1, 40))
+def test_a_damaged_second_stream_is_refused_in_words(at: int, length: int) -> None:
+    frozen = with_vhr(plan_of_tiles(320, {WEST: [(0, 0)]}, [scene()]))
+    text = manifest_of(frozen)
+    try:
+        read = plan_of(text[:at] + text[at + length :])
+    except SpecError as error:
+        assert str(error).startswith("The manifest ")  # noqa: PT017
+    else:
+        assert [map_key(read, tile) for tile in read.tiles] == [map_key(frozen, tile) for tile in frozen.tiles]

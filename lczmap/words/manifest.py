@@ -29,8 +29,10 @@ from lczmap.words.plan import (
     observation_key,
 )
 from lczmap.words.scene import Scene, Skipped
+from lczmap.words.segmenter import SegmenterSpec
 from lczmap.words.source import SourceRules
 from lczmap.words.spec import CompositeMethod, RunSpec
+from lczmap.words.vhr import VhrIdentity, VhrPart
 
 FORMAT = 1
 """Version of the layout below."""
@@ -50,6 +52,7 @@ def manifest_of(plan: Plan) -> str:
         "place": {**_plain(plan.place), "geometry": shapely.to_wkt(plan.place.geometry, rounding_precision=9)},
         "spec": {**_plain(spec), "period": _plain(spec.period), "composite": _plain(spec.composite)},
         "source": _plain(plan.source),
+        **_second_stream(plan),
         "models": [_plain(model) for model in plan.models],
         "skipped": [_plain(entry) for entry in plan.skipped],
         "scenes": [_plain(plan.scenes[scene_id]) for scene_id in sorted(plan.scenes)],
@@ -67,6 +70,18 @@ def manifest_of(plan: Plan) -> str:
     return tomli_w.dumps(tables)
 
 
+def _second_stream(plan: Plan) -> dict[str, object]:
+    """What only a run with a VHR image holds; a manifest by one stream is written as it always was."""
+    tables: dict[str, object] = {}
+    if plan.vhr is not None:
+        tables["vhr"] = {**_plain(plan.vhr), "parts": [_plain(part) for part in plan.vhr.parts]}
+    if plan.segmenter is not None:
+        tables["segmenter"] = _plain(plan.segmenter)
+    if plan.sentinel_weight is not None:
+        tables["fusion"] = {"sentinel_weight": plan.sentinel_weight}
+    return tables
+
+
 def plan_of(manifest: str) -> Plan:
     """Read a plan back; its items must be fetched again before it can be observed.
 
@@ -80,6 +95,7 @@ def plan_of(manifest: str) -> Plan:
         _check_keys(plan, tables)
     except (
         tomllib.TOMLDecodeError,
+        AttributeError,
         KeyError,
         TypeError,
         ValueError,
@@ -141,7 +157,18 @@ def _plan(tables: Table) -> Plan:
         scenes={scene.id: scene for scene in scenes},
         tiles=tuple(_tile(row, posting) for row in _rows(tables, "tiles")),
         planned=cast("date", tables["planned"]),
+        vhr=_vhr(_table(tables, "vhr")) if "vhr" in tables else None,
+        segmenter=_made(SegmenterSpec, _table(tables, "segmenter")) if "segmenter" in tables else None,
+        sentinel_weight=(cast("float", _table(tables, "fusion")["sentinel_weight"]) if "fusion" in tables else None),
     )
+
+
+def _vhr(table: Table) -> VhrIdentity:
+    values = dict(table)
+    values["parts"] = tuple(_made(VhrPart, row) for row in _rows(table, "parts"))
+    for name in ("bands", "low", "high"):
+        values[name] = tuple(cast("list[float]", table[name]))
+    return _made(VhrIdentity, values)
 
 
 def _tile(row: Table, posting: Posting) -> TilePlan:

@@ -12,6 +12,10 @@ class Site:
     """Folder of products and, under `.lczmap`, of records."""
     local_source: Path | None = None
     """Catalogue on disk, where the plan's source is `local`."""
+    local_vhr: Path | None = None
+    """VHR image on disk, where the plan's VHR is `local`."""
+    checkpoint: Path | None = None
+    """Weights of an official SAM on disk; None where the segmenter's weights are shipped or it has none."""
     device: str = "auto"
     """Where models run: `cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one."""
     threads: int | None = None
