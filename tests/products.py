@@ -14,6 +14,7 @@ from lczmap.things.composite import Composite
 from lczmap.things.maps import TileMap
 from lczmap.things.observation import Observation
 from lczmap.things.probabilities import confidence, encode, margin
+from lczmap.things.registration import Registration
 from lczmap.words.grid import Posting, Tile, posts_across
 from lczmap.words.lcz import CLASS_COUNT
 from lczmap.words.modelcard import MetricTable, ModelCard
@@ -22,7 +23,7 @@ from lczmap.words.place import LonLatBox, Place
 from lczmap.words.plan import Plan, TilePlan, map_key, observation_key
 from lczmap.words.quality import Quality
 from lczmap.words.scene import Scene, Skipped
-from tests.plans import EAST, WEST, plan_of_tiles, scene
+from tests.plans import EAST, WEST, plan_of_tiles, scene, with_vhr
 
 CREATED = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 SOUTH_EAST = Tile(epsg=32633, column=31, row=453)
@@ -47,6 +48,9 @@ CARD = ModelCard(
     metrics=(MetricTable(heading="teacher agreement", rows={"Nowhere": {"exact": 0.5}}),),
     limits=("Knows nothing.",),
 )
+
+GRAPH_CARD = replace(CARD, name="fake-gcn", title="A fake reader of graphs", role="graph", architecture="gcn", bands=())
+SHIFT = Registration(east=9.25, north=-6.5, peak=0.75, share=0.5)  # 11.3 m
 
 
 def aoi_plan(posting: Posting, *, scenes: Sequence[Scene] = (), period: str = "2024") -> Plan:
@@ -91,17 +95,20 @@ def made_up_map(tile: TilePlan, posting: Posting, key: str, *, seed: int, vhr: b
     quality = random.choice(np.array([0, 2, 16, 18, 1024], np.uint16), (side, side))
     quality[~tile.area.wanted] = 65535
     known = ~np.isnan(probabilities[..., 0])
+    by_image = np.roll(probabilities, 2, axis=-1)
+    by_image[:3] = np.nan  # the image does not reach the north of the tile
     return TileMap(
         tile=tile.tile,
         posting=posting,
         key=key,
         probabilities=encode(probabilities),
         sentinel=encode(np.roll(probabilities, 1, axis=-1)) if vhr else None,
-        vhr=encode(np.roll(probabilities, 2, axis=-1)) if vhr else None,
+        vhr=encode(by_image) if vhr else None,
         confidence=confidence(probabilities),
         margin=margin(probabilities),
         quality=quality,
         looks=np.where(known, random.integers(1, 13, (side, side)), 0).astype(np.uint8),
+        registration=SHIFT if vhr else None,
     )
 
 
@@ -109,6 +116,7 @@ def request_of(
     plan: Plan, out: Path, *, seed: int = 1, clip: bool = False, vhr: bool = False, store: MemoryStore | None = None
 ) -> ProductRequest:
     """A request with a made-up record for every tile."""
+    plan = with_vhr(plan) if vhr and plan.vhr is None else plan
     kept = MemoryStore() if store is None else store
     for tile in plan.tiles:
         key = map_key(plan, tile)
@@ -119,7 +127,7 @@ def request_of(
         out=out,
         manifest='format = 1\nplace = "here"\n',
         clip=clip,
-        cards=(CARD,),
+        cards=(CARD, GRAPH_CARD) if vhr else (CARD,),
         timings={"search": 1.25, "observe": 3.5},
         created=CREATED,
     )

@@ -39,11 +39,29 @@ def tags(request: ProductRequest) -> dict[str, str]:
         "MODELS": " ".join(sorted(f"{model.role}={model.name}" for model in plan.models)),
         "PROVISIONAL_MODELS": " ".join(provisional),
         "ATTRIBUTION": attribution(plan),
-        "LICENCE": without_paths(plan.source.licence),
+        "LICENCE": licence(plan),
         "SOFTWARE": SOFTWARE,
         "PRODUCT_KEY": request.key,
+        **stream_tags(plan),
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def stream_tags(plan: Plan) -> dict[str, str]:
+    """The second stream as tags of rasters; empty where the plan has none."""
+    image, segmenter = plan.vhr, plan.segmenter
+    if image is None or segmenter is None:
+        return {}
+    first, last = image.taken or (None, None)
+    return {
+        "VHR_IMAGERY": without_paths(image.name),
+        "VHR_PARTS": " ".join(part.id for part in image.parts),
+        "VHR_FIRST_DAY": first.isoformat() if first else "",
+        "VHR_LAST_DAY": last.isoformat() if last else "",
+        "VHR_LICENCE": without_paths(image.licence),
+        "SEGMENTER": f"{segmenter.name} {segmenter.digest[:12]}",
+        "SENTINEL_WEIGHT": f"{plan.sentinel_weight:g}" if plan.sentinel_weight is not None else "",
+    }
 
 
 def tiff_tags(request: ProductRequest) -> dict[str, str]:
@@ -81,8 +99,17 @@ def days(period: Period) -> str:
 
 
 def attribution(plan: Plan) -> str:
-    """The line that every copy must carry."""
-    return without_paths(plan.source.attribution)
+    """The line that every copy must carry, of both streams' imagery."""
+    image = "" if plan.vhr is None else plan.vhr.attribution
+    lines = [line.strip().rstrip(".") for line in (plan.source.attribution, image) if line.strip()]
+    return without_paths("; ".join(lines) if image else plan.source.attribution)
+
+
+def licence(plan: Plan) -> str:
+    """The licence of the imagery, of both streams where there are two."""
+    if plan.vhr is None:
+        return without_paths(plan.source.licence)
+    return without_paths(f"Sentinel-2: {plan.source.licence}; VHR: {plan.vhr.licence or 'not stated'}")
 
 
 def scene_href(plan: Plan, scene_id: str) -> str:

@@ -21,6 +21,7 @@ from lczmap.store.product import ProductRequest
 from lczmap.things.areas import class_cells
 from lczmap.things.maps import TileMap, map_of
 from lczmap.things.probabilities import PROBABILITY_NODATA
+from lczmap.things.registration import Registration
 from lczmap.words.errors import BrokenRecordError
 from lczmap.words.grid import PixelGrid
 from lczmap.words.lcz import CLASS_COUNT, NODATA
@@ -72,6 +73,10 @@ class Mosaic:
     """Wanted cells."""
     flagged: Mapping[Quality, int]
     """Wanted cells by quality bit, those that occur."""
+    paired: int
+    """Wanted cells with a vote of both streams."""
+    registrations: Mapping[str, Registration | None]
+    """Where the VHR image lies against Sentinel-2, by tile; None where it cannot be told. Empty without that stream."""
 
     @property
     def lcz(self) -> NDArray[np.uint8]:
@@ -104,7 +109,8 @@ def mosaic_of(request: ProductRequest, extent: Extent, folder: Path) -> Mosaic:
     classes = np.zeros((extent.mosaic.height, extent.mosaic.width), np.uint8)
     cells = np.zeros(CLASS_COUNT, np.int64)
     flagged = dict.fromkeys(Quality, 0)
-    wanted_cells = 0
+    wanted_cells = paired = 0
+    registrations: dict[str, Registration | None] = {}
     with ExitStack() as stack:
         rasters: dict[Layer, DatasetWriter] = {}
         for tile_map, wanted in _tile_maps(request):
@@ -121,6 +127,9 @@ def mosaic_of(request: ProductRequest, extent: Extent, folder: Path) -> Mosaic:
             inside = wanted[inner]
             wanted_cells += int(np.count_nonzero(inside))
             cells += class_cells(codes[inner][inside])
+            if request.plan.vhr is not None:
+                registrations[tile_map.tile.name] = tile_map.registration
+                paired += int(np.count_nonzero(_paired(tile_map)[inner][inside]))
             for bit in Quality:
                 flagged[bit] += int(np.count_nonzero(tile_map.quality[inner][inside] & bit))
     return Mosaic(
@@ -130,6 +139,8 @@ def mosaic_of(request: ProductRequest, extent: Extent, folder: Path) -> Mosaic:
         cells=tuple(int(count) for count in cells),
         wanted=wanted_cells,
         flagged={bit: count for bit, count in flagged.items() if count},
+        paired=paired,
+        registrations=registrations,
     )
 
 
@@ -186,6 +197,16 @@ def _values(tile_map: TileMap, codes: NDArray[np.uint8]) -> Iterator[tuple[Layer
     yield SENTINEL, np.moveaxis(sentinel, 2, 0)
     if tile_map.vhr is not None:
         yield VHR, np.moveaxis(tile_map.vhr, 2, 0)
+
+
+def _paired(tile_map: TileMap) -> NDArray[np.bool_]:
+    """(posts, posts) whether both streams have a vote."""
+    if tile_map.sentinel is None or tile_map.vhr is None:
+        return np.zeros(tile_map.quality.shape, np.bool_)
+    both: NDArray[np.bool_] = (tile_map.sentinel[..., 0] != PROBABILITY_NODATA) & (
+        tile_map.vhr[..., 0] != PROBABILITY_NODATA
+    )
+    return both
 
 
 def _raster_window(window: Window) -> RasterWindow:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lczmap.store.about import Json
 from lczmap.store.assets import NAMES
+from lczmap.words.event import counted
 from lczmap.words.grid import Posting
 
 _STYLE = """
@@ -46,7 +47,9 @@ summary { cursor: pointer; font-weight: 600; }
 Table = Mapping[str, Json]
 
 SKIPPED_SHOWN = 100
-"""Left-out items that the page lists; `report.json` lists all."""
+"""Rows of left-out items, rasters and tiles that the page lists; `report.json` lists all."""
+_PARTS = ("classify", "register", "read", "segment", "graphs")
+_ROLES = {"sentinel": "Sentinel stream", "graph": "VHR stream", "segmenter": "segmenter of the VHR stream"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +96,7 @@ def page_of(
         _imagery(_table(facts["source"]), _table(facts["composite"])),
         _scenes(_tables(facts["scenes"])),
         _skipped(_tables(facts["skipped"])),
+        _second_stream(_table(facts.get("vhr"))),
         "<h2>Files</h2>",
         _files(files),
         "<h2>Time</h2>",
@@ -181,7 +185,7 @@ def _card(card: Table) -> str:
     domain = f"<p><b>Out of domain</b></p><p>{_text(card['domain'])}</p>" if card["domain"] else ""
     return (
         f"<details open><summary>{_text(card['title'])}{state}</summary>"
-        f'<p class="soft">{_text(card["name"])}, {_text(card["role"])} stream, {_text(card["architecture"])}, '
+        f'<p class="soft">{_text(card["name"])}, {_text(_ROLES[str(card["role"])])}, {_text(card["architecture"])}, '
         f"licence {_text(card['licence'])}</p>{lists}{domain}{_metrics(_table(card['metrics']))}</details>"
     )
 
@@ -247,6 +251,61 @@ def _skipped(skipped: Sequence[Table]) -> str:
     return f"<h3>Items left out ({len(skipped)})</h3>{_rows(('Item', 'Why'), shown)}{more}"
 
 
+def _second_stream(vhr: Table) -> str:
+    """The VHR stream: image, what it shows of the map, how it lies, what cuts it; empty where there is none."""
+    if not vhr:
+        return ""
+    cells, spec, taken = _table(vhr["cells"]), _table(vhr["segmenter"]), [str(day) for day in _list(vhr["taken"])]
+    days = " to ".join(dict.fromkeys(taken)) or "nobody knows when"
+    far = "" if vhr["days_from_period"] is None else f", {_number(vhr['days_from_period']):,.0f} days from the period"
+    settings = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in spec.items() if key != "digest")
+    attribution = f" {_text(vhr['attribution'])}." if vhr["attribution"] else ""
+    image = (
+        f"<p>{_text(vhr['name'])}: {counted(len(_list(vhr['parts'])), 'raster')}, {_number(vhr['metres']):g} m pixels, "
+        f"taken {_text(days)}{_text(far)}.{attribution}</p>"
+    )
+    votes = (
+        f"<p>It shows {cells['shown']:,} of the wanted cells ({cells['shown_percent']} %); "
+        f"{cells['without_instances']:,} of them hold no instance. Where both streams vote, they name different "
+        f"classes in {cells['disagree']:,} of {cells['with_both_votes']:,} cells ({cells['disagree_percent']} %). "
+        f"Share of the Sentinel stream in the fused probabilities: {_number(vhr['sentinel_weight']):g}.</p>"
+    )
+    parts = (
+        "<h2>Very-high-resolution image</h2>",
+        image,
+        f'<p class="soft">Licence: {_text(vhr["licence"] or "not stated")}.</p>',
+        votes,
+        f'<p class="soft">Segmenter: {_text(settings)}.</p>',
+        _rasters(_tables(vhr["parts"])),
+        _registrations(_tables(vhr["registration"])),
+    )
+    return "\n".join(parts)
+
+
+def _rasters(parts: Sequence[Table]) -> str:
+    shown = [(part["taken"] or "?", part["id"], str(part["digest"])[:40]) for part in parts[:SKIPPED_SHOWN]]
+    rest = len(parts) - len(shown)
+    more = f'<p class="soft">And {rest} more, in the report for machines.</p>' if rest else ""
+    return _rows(("Taken", "Raster", "Digest begins"), shown) + more
+
+
+def _registrations(tiles: Sequence[Table]) -> str:
+    """Shift of the image against Sentinel-2, a row a tile."""
+    rows = [
+        (tile["tile"], *(("?",) * 4), "cannot be told")
+        if tile["metres"] is None
+        else (
+            tile["tile"],
+            *(f"{_number(tile[name]):.1f}" for name in ("east", "north", "metres")),
+            f"{_number(tile['peak']):.2f}",
+            "beyond 10 m, flagged" if tile["flagged"] else "within 10 m",
+        )
+        for tile in tiles[:SKIPPED_SHOWN]
+    ]
+    heads = ("Tile", "#East m", "#North m", "#Shift m", "#Agreement", "")
+    return f"<h3>Registration against Sentinel-2</h3>{_rows(heads, rows)}"
+
+
 def _files(files: Mapping[str, Path]) -> str:
     lines = "".join(
         f'<tr><td><a href="{_text(path.name)}">{_text(path.name)}</a></td><td>{_text(NAMES[key].title)}</td></tr>'
@@ -257,7 +316,9 @@ def _files(files: Mapping[str, Path]) -> str:
 
 def _times(seconds: Table) -> str:
     rows = [(stage, f"{_number(value):.1f}") for stage, value in seconds.items()]
-    return _rows(("Stage", "#Seconds"), rows) if rows else '<p class="soft">Not measured.</p>'
+    parts = ", ".join(stage for stage in seconds if stage in _PARTS)
+    note = f'<p class="soft">{_text(parts)}: parts of interpret; read runs ahead beside it.</p>' if parts else ""
+    return _rows(("Stage", "#Seconds"), rows) + note if rows else '<p class="soft">Not measured.</p>'
 
 
 def _rows(heads: Sequence[str], rows: Iterable[Sequence[Json]]) -> str:

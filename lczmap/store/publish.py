@@ -174,12 +174,13 @@ def _draw(
     """
     plan, grid = request.plan, mosaic.extent.grid
     provisional = ["provisional model weights"] if any(card.provisional for card in request.cards) else []
+    streams = [f"Sentinel-2 and VHR, share of Sentinel-2 {plan.sentinel_weight:g}"] if plan.vhr is not None else []
     caption = picture.Caption(
         title=picture.drawable(plan.place.name, plan.place.slug),
         subtitle=subheading(plan),
         footer=(
             picture.drawable(attribution(plan), "See the item for attribution."),
-            "  ·  ".join([f"Made with {SOFTWARE}", *provisional, "classes after Stewart and Oke (2012)"]),
+            "  ·  ".join([f"Made with {SOFTWARE}", *streams, *provisional, "classes after Stewart and Oke (2012)"]),
         ),
     )
     quicklook = named("quicklook")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from lczmap.store.about import SOFTWARE, Json, attribution, days, scene_href, without_paths
 from lczmap.store.layers import Mosaic
 from lczmap.store.product import CAVEAT, ProductRequest
+from lczmap.store.secondstream import stream_facts, stream_warnings
 from lczmap.things.areas import ClassArea
 from lczmap.words.modelcard import ModelCard
 from lczmap.words.plan import Plan
@@ -70,8 +71,10 @@ def report_of(request: ProductRequest, mosaic: Mosaic, areas: Sequence[ClassArea
             "name": plan.source.name,
             "title": without_paths(plan.source.title),
             "licence": without_paths(plan.source.licence),
-            "attribution": attribution(plan),
+            "attribution": without_paths(plan.source.attribution),
         },
+        "attribution": attribution(plan),
+        **stream_facts(plan, mosaic),
         "composite": _composite(plan),
         "scenes": [_scene(plan, plan.scenes[key]) for key in sorted(plan.scenes, key=lambda key: _order(plan, key))],
         "skipped": [{"id": entry.id, "reason": without_paths(entry.reason)} for entry in plan.skipped],
@@ -102,6 +105,7 @@ def _warnings(request: ProductRequest, mosaic: Mosaic) -> list[Json]:
         )
     if plan.scenes and not any(scene.has_scl for scene in plan.scenes.values()):
         found.append("No scene came with a scene classification (SCL): clouds and their shadows were not masked.")
+    found.extend(stream_warnings(plan, mosaic))
     if request.open_period:
         found.append("The period is not over yet: a later run may see more scenes and give another map.")
     assumed = sum(scene.offset_assumed for scene in plan.scenes.values())

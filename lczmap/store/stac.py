@@ -14,11 +14,12 @@ from typing import TypeGuard
 from pyproj import Transformer
 
 from lczmap import __version__
-from lczmap.store.about import Json, attribution, heading, scene_href, without_paths
+from lczmap.store.about import Json, attribution, heading, licence, scene_href, without_paths
 from lczmap.store.assets import NAMES, described
 from lczmap.store.disk import write_whole
 from lczmap.store.layers import Mosaic
 from lczmap.store.product import ITEM, ProductRequest
+from lczmap.store.secondstream import part_href, stream_lineage, stream_properties
 from lczmap.store.shelf import items_under
 from lczmap.words.grid import PixelGrid
 
@@ -56,7 +57,11 @@ def item_of(request: ProductRequest, mosaic: Mosaic, files: Mapping[str, Path]) 
         "collection": plan.place.slug,
         "geometry": {"type": "Polygon", "coordinates": [outline]},
         "bbox": [min(lons), min(lats), max(lons), max(lats)],
-        "properties": {**_properties(request, mosaic.extent.grid), **_counts(mosaic)},
+        "properties": {
+            **_properties(request, mosaic.extent.grid),
+            **_counts(mosaic),
+            **stream_properties(plan, mosaic),
+        },
         "links": _links(request),
         "assets": {key: described(NAMES[key], path, plan.spec.posting) for key, path in files.items()},
     }
@@ -139,7 +144,7 @@ def _properties(request: ProductRequest, grid: PixelGrid) -> dict[str, Json]:
         "lczmap:place": plan.place.name,
         "lczmap:country": plan.place.country,
         "lczmap:posting": plan.spec.posting,
-        "lczmap:licence": without_paths(plan.source.licence),
+        "lczmap:licence": licence(plan),
         "lczmap:models": [f"{model.role}={model.name}" for model in plan.models],
         "lczmap:open_period": request.open_period,
         "lczmap:provisional": any(card.provisional for card in request.cards),
@@ -161,18 +166,26 @@ def _lineage(request: ProductRequest) -> str:
         f"Clear-sky median of {len(request.plan.scenes)} Sentinel-2 L2A scenes (cloud at most "
         f"{method.max_cloud_percent:g} %, at most {method.max_solar_days} solar days for each MGRS tile); "
         f"320 m windows classified by {models or 'unnamed models'}."
-    )
+    ) + stream_lineage(request.plan)
 
 
 def _licence(request: ProductRequest) -> str:
-    text = request.plan.source.licence
-    return text if _SPDX.fullmatch(text) else "other"
+    plan = request.plan
+    texts = {plan.source.licence, plan.source.licence if plan.vhr is None else plan.vhr.licence}
+    text = texts.pop()
+    return text if not texts and _SPDX.fullmatch(text) else "other"
 
 
 def _providers(request: ProductRequest) -> list[Json]:
-    source = request.plan.source
+    source, image = request.plan.source, request.plan.vhr
+    seen: list[Json] = [
+        {"name": without_paths(source.title), "description": without_paths(source.attribution), "roles": ["producer"]}
+    ]
+    if image is not None:
+        words = without_paths(image.attribution) or "very-high-resolution image"
+        seen.append({"name": without_paths(image.name), "description": words, "roles": ["producer"]})
     return [
-        {"name": without_paths(source.title), "description": attribution(request.plan), "roles": ["producer"]},
+        *seen,
         {"name": "lczmap", "description": "Composite, classification and map", "roles": ["processor"]},
     ]
 
@@ -183,11 +196,18 @@ def _links(request: ProductRequest) -> list[Json]:
         {"rel": "derived_from", "href": scene_href(request.plan, scene), "type": "application/geo+json", "title": scene}
         for scene in sorted(request.plan.scenes)
     ]
+    image = request.plan.vhr
+    parts: Sequence[Json] = (
+        []
+        if image is None
+        else [{"rel": "derived_from", "href": part_href(image, part), "title": part.id} for part in image.parts]
+    )
     return [
         {"rel": "root", "href": "../../catalog.json", "type": page},
         {"rel": "parent", "href": "../collection.json", "type": page},
         {"rel": "collection", "href": "../collection.json", "type": page},
         *scenes,
+        *parts,
     ]
 
 
