@@ -1,6 +1,6 @@
 """The site: where and how a run happens. It decides how soon a map is there, never what it shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -12,8 +12,8 @@ class Site:
     """Folder of products and, under `.lczmap`, of records."""
     local_source: Path | None = None
     """Catalogue on disk, where the plan's source is `local`."""
-    local_vhr: Path | None = None
-    """VHR image on disk, where the plan's VHR is `local`."""
+    vhr: str | None = field(default=None, repr=False)
+    """VHR imagery as it was typed, where that says more than a plan may keep: a path, or an address with a key."""
     checkpoint: Path | None = None
     """Weights of an official SAM on disk; None where the segmenter's weights are shipped or it has none."""
     device: str = "auto"
