@@ -99,13 +99,15 @@ class ModelCard:
     """What that segmenter is called, for people; empty where it takes no graphs."""
     pair: str = ""
     """SHA-256 of the weights of the Sentinel model that `sentinel_weight` was chosen with; empty where none was."""
+    frozen: str = ""
+    """SHA-256 of what was fixed before training and its held-out figures stand on; empty where nothing was."""
 
 
 _TEXTS = ("name", "title", "architecture", "weights", "sha256", "units", "licence")
 _LISTS = ("attribution", "training", "limits")
 _NUMBERS = ("temperature", "sentinel_weight")
 _DOMAIN = ("domain", "domain_directions")
-_GRAPH = ("features", "segmenter", "segmenter_name", "pair")
+_GRAPH = ("features", "segmenter", "segmenter_name", "pair", "frozen")
 _OTHERS = ("role", "provisional", "bands", "patch_pixels", "classes", "metrics")
 _KNOWN = frozenset({*_TEXTS, *_LISTS, *_NUMBERS, *_DOMAIN, *_GRAPH, *_OTHERS})
 
@@ -154,6 +156,7 @@ def parse_model_card(text: str) -> ModelCard:
         segmenter=_digest(table, "segmenter") if role == "graph" else "",
         segmenter_name=_text(table, "segmenter_name") if role == "graph" else "",
         pair=_digest(table, "pair") if "pair" in table else "",
+        frozen=_digest(table, "frozen") if "frozen" in table else "",
     )
 
 
