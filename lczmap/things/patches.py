@@ -68,6 +68,16 @@ def cut_patches(
         )
 
 
+def patch_of(composite: Composite) -> Patches:
+    """One lot with the one window that a composite of 32 x 32 pixels is."""
+    return _judge(
+        np.zeros(1, np.intp),
+        composite.reflectance.transpose(1, 2, 0)[None],
+        composite.looks[None],
+        composite.provenance[None],
+    )
+
+
 def _windows(image: NDArray[Pixel], posting: Posting) -> NDArray[Pixel]:
     """View of every post's window: (bands, posts, posts, 32, 32)."""
     start, step, side = window_offset(posting), posting // PIXEL_METRES, posts_across(posting)

@@ -1,0 +1,1 @@
+"""One square explained: from a map that stands, or by itself; gathers, never draws."""
