@@ -7,6 +7,7 @@ before something is asked for.
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import resources
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 from lczmap.aoi import read_area
 from lczmap.words.errors import SourceNameError, SpecError, UnknownPlaceError, UsageError
 from lczmap.words.place import LonLatBox, Place, area_place, slug_of
+from lczmap.words.segmenter import SegmenterSpec
 from lczmap.words.source import OffsetRule, Signing, SourceRules
 from lczmap.words.zone import zone_named
 
@@ -189,6 +191,42 @@ def catalogue_file(text: str) -> Path:
     if not isinstance(content, dict) or "stac_version" not in content:
         raise SourceNameError(f"The source {text!r} is no STAC catalogue: {root.name} has no 'stac_version'.")
     return root
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedSegmenter:
+    """One entry of `catalogs/segmenters.toml`."""
+
+    title: str
+    """One line for lists."""
+    spec: SegmenterSpec
+    """How it cuts; its name is the entry's."""
+
+
+def segmenters() -> tuple[NamedSegmenter, ...]:
+    """All segmenters in the order of the catalogue, the default first."""
+    rows: dict[str, dict[str, str | int | float]] = tomllib.loads(_catalogue("segmenters.toml"))
+    return tuple(
+        NamedSegmenter(title=str(row.pop("title")), spec=SegmenterSpec(name=name, network="slic").changed({**row}))
+        for name, row in rows.items()
+    )
+
+
+def segmenter_spec(name: str, settings: Mapping[str, str | int | float] | None = None) -> SegmenterSpec:
+    """The specification of a segmenter by name.
+
+    Args:
+        name: one of the catalogue.
+        settings: fields that differ from the catalogue's.
+
+    Raises:
+        SpecError: there is none of that name, a setting is unknown, or what results cannot be cut.
+    """
+    known = {entry.spec.name: entry.spec for entry in segmenters()}
+    if name not in known:
+        near = get_close_matches(name.lower(), known, n=3) or known
+        raise SpecError(f"No segmenter is named {name!r}; known: {', '.join(near)}.")
+    return known[name].changed(settings or {})
 
 
 def resolve_place(

@@ -63,7 +63,8 @@ def attend(sam: Sam, embeddings: Tensor, prompts: Prompts, *, crop_tokens: int =
     sides = (min(crop_tokens or rows, rows), min(crop_tokens or columns, columns))
     patch = int(sam.image_encoder.patch_embed.proj.stride[0])
     corners = crop_corners(prompts.points / patch, (rows, columns), sides)
-    crops = _crops(embeddings, prompts.frames, corners, sides) + sam.prompt_encoder.no_mask_embed.weight[0]
+    crops = _crops(embeddings, prompts.frames, corners, sides)
+    crops = crops + sam.prompt_encoder.no_mask_embed.weight[0].to(crops.dtype)
     where = _grid_encoding(sam.prompt_encoder, sides, patch).to(crops.dtype)
     points = _point_tokens(sam.prompt_encoder, prompts.points + 0.5 - corners.flip(1) * patch).to(crops.dtype)
     decoder: MaskDecoder = sam.mask_decoder
@@ -92,7 +93,7 @@ def draw(sam: Sam, attended: Attended, chosen: Tensor | None = None) -> Tensor:
         seen, kernels = seen[chosen], kernels[chosen]
     count, _, channels = seen.shape
     fine: Tensor = sam.mask_decoder.output_upscaling(seen.transpose(1, 2).view(count, channels, *attended.sides))
-    return (kernels @ fine.flatten(2)).view(count, -1, *fine.shape[2:])
+    return (kernels @ fine.flatten(2)).view(count, kernels.shape[1], *fine.shape[2:])
 
 
 def crop_corners(places: Tensor, shape: tuple[int, int], sides: tuple[int, int]) -> Tensor:

@@ -6,8 +6,10 @@ Plain data. The shipped ones stand in `catalogs/segmenters.toml`; a graph model 
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from difflib import get_close_matches
+from typing import Any, Literal, Self, get_args
 
 from lczmap.words.errors import SpecError
 from lczmap.words.grid import TILE_METRES, WINDOW_METRES
@@ -18,6 +20,8 @@ SegmentMode = Literal["cell", "window"]
 """`cell`: each 320 m square by itself, as the paper does; `window`: a wide window serves all posts in its core."""
 SegmenterPrecision = Literal["float32", "bfloat16"]
 """Arithmetic of the segmenter; part of the wish, never taken from the hardware."""
+
+_KINDS: Mapping[type, str] = {int: "a whole number", float: "a number", str: "text"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +93,26 @@ class SegmenterSpec:
         for field, got, fine, expected in checks:
             if not fine:
                 raise SpecError(f"The segmenter's {field} is {got!r}, expected {expected}; change it in the spec.")
+
+    def changed(self, settings: Mapping[str, str | int | float]) -> Self:
+        """The same with some fields changed; a whole number serves where a fraction may stand.
+
+        Raises:
+            SpecError: a setting is unknown or of the wrong kind, or what results cannot be cut.
+        """
+        kinds: dict[str, object] = {field.name: field.type for field in fields(self) if field.name != "name"}
+        typed: dict[str, Any] = {}
+        for key, value in settings.items():
+            if key not in kinds:
+                near = get_close_matches(key, kinds, n=1) or kinds
+                raise SpecError(f"A segmenter has no setting {key!r}; known: {', '.join(near)}.")
+            wanted = (int, float) if kinds[key] is float else (int,) if kinds[key] is int else (str,)
+            if isinstance(value, bool) or not isinstance(value, wanted):
+                raise SpecError(
+                    f"The segmenter's {key} is {value!r}, expected {_KINDS[wanted[-1]]}; change it in the spec."
+                )
+            typed[key] = float(value) if kinds[key] is float else value
+        return replace(self, **typed)
 
     @property
     def frame_metres(self) -> int:

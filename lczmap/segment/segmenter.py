@@ -1,0 +1,66 @@
+"""From a specification and a weights file to a live segmenter."""
+
+from pathlib import Path
+
+import torch
+
+from lczmap.protocols import Segmenter
+from lczmap.segment.checkpoint import VitNetwork
+from lczmap.segment.network import Network, ready, vit_sam
+from lczmap.segment.slic import SlicSegmenter
+from lczmap.segment.tiny import load_tiny
+from lczmap.segment.window import Batches, WindowSegmenter
+from lczmap.weights import find_card, weights_path
+from lczmap.words.errors import SpecError, WeightsError
+from lczmap.words.segmenter import SegmenterNetwork, SegmenterSpec
+
+VIT: dict[SegmenterNetwork, VitNetwork] = {"vit_b": "vit_b", "vit_l": "vit_l", "vit_h": "vit_h"}
+"""Networks whose weights are published by others."""
+CPU_BATCHES = Batches(prompts=96, frames=4, encoded=1)
+"""What suits a CPU: a lot of prompts whose tokens fit its cache, one frame encoded at a time."""
+GPU_BATCHES = Batches(prompts=256, frames=16, encoded=4)
+
+
+def segmenter_from(
+    spec: SegmenterSpec, *, weights: Path | None, device: torch.device, batches: Batches | None = None
+) -> Segmenter:
+    """The segmenter of a specification.
+
+    Args:
+        spec: how it cuts.
+        weights: its weights; None for the shipped ones, and for a network without any.
+        device: where it computes.
+        batches: how much at once; by default what suits the device.
+
+    Raises:
+        WeightsError: the weights are missing or not those of the network.
+        SpecError: no network can cut like that.
+    """
+    if spec.network == "slic":
+        return SlicSegmenter(spec)
+    return sam_segmenter(spec, network_from(spec, weights=weights, device=device), batches=batches)
+
+
+def sam_segmenter(spec: SegmenterSpec, network: Network, *, batches: Batches | None = None) -> Segmenter:
+    """A segmenter on a network that is already there."""
+    batches = batches or (CPU_BATCHES if network.device.type == "cpu" else GPU_BATCHES)
+    if spec.mode == "window":
+        return WindowSegmenter(spec, network, batches)
+    raise SpecError("Cell mode is not there yet; choose the mode window.")
+
+
+def network_from(spec: SegmenterSpec, *, weights: Path | None, device: torch.device) -> Network:
+    """The network of a specification with its weights.
+
+    Raises:
+        WeightsError: the weights are missing or not those of the network.
+    """
+    if spec.network in VIT:
+        if weights is None:
+            raise WeightsError(
+                f"The segmenter {spec.name} needs the checkpoint of {spec.network}, not shipped; give its path."
+            )
+        sam, note = vit_sam(VIT[spec.network], weights)
+        return ready(sam, spec.precision, device, note=note)
+    card = find_card("sam-tiny")
+    return ready(load_tiny(weights or weights_path(card), card.sha256), spec.precision, device)
