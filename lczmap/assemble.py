@@ -1,9 +1,11 @@
-"""From names to live parts: a plan and a site become a source, a classifier and a store.
+"""From names to live parts: a plan and a site become sources, a segmenter, classifiers and a store.
 
 The only room that knows every door. A mismatch between parts is refused here, before anything is read.
 """
 
+import hashlib
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -12,13 +14,15 @@ from lczmap.device import choose_device, use_threads
 from lczmap.imagery.source import StacImagery
 from lczmap.models.classifier import SentinelClassifier, classifier_from
 from lczmap.pipeline import Parts
-from lczmap.protocols import ImagerySource, TileStore
+from lczmap.protocols import ImagerySource, TileStore, VhrSource
 from lczmap.store.forgetful import ForgetfulStore
 from lczmap.store.records import FileStore
-from lczmap.words.errors import BrokenAssetError, ModelCardError, SpecError
-from lczmap.words.modelcard import ModelCard
+from lczmap.vhrstream import VhrStream
+from lczmap.words.errors import BrokenAssetError, ModelCardError, UsageError, WeightsError
+from lczmap.words.modelcard import ModelCard, Role, pair_weight, require_instances
 from lczmap.words.plan import ModelFile, Plan
 from lczmap.words.scene import Scene
+from lczmap.words.segmenter import SegmenterSpec
 from lczmap.words.site import Site
 from lczmap.words.spec import RunSpec
 
@@ -38,21 +42,61 @@ def imagery(spec: RunSpec, site: Site) -> ImagerySource:
     return StacImagery(rules, location, threads=use_threads(site.threads))
 
 
+def vhr(spec: RunSpec, site: Site) -> VhrSource | None:
+    """The VHR imagery that a wish names; None where it names none.
+
+    Raises:
+        UsageError: it is no known source, address, template or raster.
+    """
+    if spec.vhr == "none":
+        return None
+    from lczmap.imagery.vhr import vhr_source  # noqa: PLC0415 - seldom needed
+
+    return vhr_source(spec.vhr, local=site.local_vhr)
+
+
 def parts(plan: Plan, site: Site) -> Parts:
     """The live parts that carry out a plan.
 
     Raises:
-        ModelCardError: a model does not fit its role, or is not the one that the plan froze.
+        ModelCardError: a model does not fit its role or the others, or is not the one that the plan froze.
         WeightsError: a weights file is missing or altered.
     """
-    here = model_files(plan.spec)
+    here = model_files(plan.spec, site)
     if here != plan.models:
         froze, has = (", ".join(f"{model.name} {model.sha256[:12]}" for model in each) for each in (plan.models, here))
         raise ModelCardError(
-            f"The plan was made with the model {froze} and this lczmap has {has}; replay it with the version that "
+            f"The plan was made with the models {froze} and this lczmap has {has}; replay it with the version that "
             "made it, or plan anew without --from."
         )
-    return Parts(imagery=imagery(plan.spec, site), sentinel=sentinel(plan.spec, site), store=store(site))
+    return Parts(
+        imagery=imagery(plan.spec, site),
+        sentinel=sentinel(plan.spec, site),
+        store=store(site),
+        vhr=second_stream(plan, site),
+    )
+
+
+def second_stream(plan: Plan, site: Site) -> VhrStream | None:
+    """Source, segmenter and classifier of the second stream; None where the plan has no VHR image.
+
+    Raises:
+        ModelCardError: the graph model was trained on other instances.
+        WeightsError: a weights file is missing or altered.
+    """
+    source = vhr(plan.spec, site)
+    if source is None or plan.segmenter is None:
+        return None
+    from lczmap.models.graph_classifier import graph_classifier_from  # noqa: PLC0415 - seldom needed
+    from lczmap.segment.segmenter import segmenter_from  # noqa: PLC0415 - brings segment-anything
+
+    use_threads(site.threads)
+    device, card = choose_device(site.device), graph_card(plan.spec, site)
+    return VhrStream(
+        source=source,
+        segmenter=segmenter_from(plan.segmenter, weights=segmenter_weights(plan.segmenter, site), device=device),
+        graphs=graph_classifier_from(card, weights.weights_path(card), device=device),
+    )
 
 
 def store(site: Site) -> FileStore:
@@ -85,24 +129,106 @@ def sentinel_card(spec: RunSpec) -> ModelCard:
     Raises:
         ModelCardError: there is none of that name, or it is no classifier of Sentinel-2 patches.
     """
-    card = weights.find_card(spec.sentinel_model)
-    if card.role != "sentinel":
+    return _card(spec.sentinel_model, "sentinel", "a classifier of Sentinel-2 patches")
+
+
+def graph_card(spec: RunSpec, site: Site) -> ModelCard:
+    """The card of the wished-for classifier of instance graphs, which fits the segmenter.
+
+    Raises:
+        ModelCardError: there is none of that name, or it was trained on other instances.
+    """
+    card, cut = _card(spec.graph_model, "graph", "a classifier of instance graphs"), segmenter(spec)
+    require_instances(card, cut, _segmenter_digest(cut, site))
+    return card
+
+
+def segmenter(spec: RunSpec) -> SegmenterSpec:
+    """The specification of the wished-for segmenter.
+
+    Raises:
+        SpecError: there is none of that name, or it has no such setting.
+    """
+    return catalog.segmenter_spec(spec.segmenter, spec.segmenter_settings)
+
+
+def segmenter_weights(cut: SegmenterSpec, site: Site) -> Path | None:
+    """Where a segmenter's weights lie; None where it needs none.
+
+    Raises:
+        UsageError: they are neither shipped nor named.
+    """
+    if cut.network == "slic":
+        return None
+    if cut.network == "sam-tiny":
+        return weights.weights_path(weights.find_card(cut.network))
+    if site.checkpoint is None:
+        raise UsageError(
+            f"The segmenter {cut.name!r} needs Meta's checkpoint of {cut.network}, which is not shipped; name the file "
+            "with --checkpoint PATH, or let it be fetched with --checkpoint fetch."
+        )
+    return site.checkpoint
+
+
+def sentinel_weight(spec: RunSpec, site: Site) -> float | None:
+    """Share of the Sentinel stream in the fused probabilities, settled; None where it stands alone."""
+    if spec.vhr == "none":
+        return None
+    return pair_weight(spec.sentinel_weight, sentinel_card(spec), graph_card(spec, site))
+
+
+def model_files(spec: RunSpec, site: Site) -> tuple[ModelFile, ...]:
+    """Every model that takes part in a run, by the digest of its weights.
+
+    Raises:
+        ModelCardError: models do not fit each other.
+        WeightsError: a weights file is missing.
+    """
+    if spec.vhr == "none":
+        return tuple(_file(card) for card in cards(spec, site))
+    cut = segmenter(spec)
+    digest = _segmenter_digest(cut, site)
+    own = (ModelFile(role="segmenter", name=cut.name, sha256=digest),) if digest else ()
+    return (*(_file(card) for card in cards(spec, site) if card.role != "segmenter"), *own)
+
+
+def cards(spec: RunSpec, site: Site) -> tuple[ModelCard, ...]:
+    """Cards of every shipped model that takes part in a run."""
+    if spec.vhr == "none":
+        return (sentinel_card(spec),)
+    cut = segmenter(spec)
+    own = (weights.find_card(cut.network),) if cut.network == "sam-tiny" else ()
+    return (sentinel_card(spec), graph_card(spec, site), *own)
+
+
+def _file(card: ModelCard) -> ModelFile:
+    return ModelFile(role=card.role, name=card.name, sha256=card.sha256, temperature=card.temperature)
+
+
+def _card(name: str, role: Role, expected: str) -> ModelCard:
+    card = weights.find_card(name)
+    if card.role != role:
         raise ModelCardError(
-            f"The model {card.name!r} is a {card.role}, expected a classifier of Sentinel-2 patches; "
-            "choose one with `lczmap models`."
+            f"The model {card.name!r} is a {card.role}, expected {expected}; choose one with `lczmap models`."
         )
     return card
 
 
-def model_files(spec: RunSpec) -> tuple[ModelFile, ...]:
-    """Every model that takes part in a run, by the digest of its weights."""
-    if (spec.segmenter, spec.graph_model) != ("none", "none"):
-        raise SpecError(
-            f"The spec asks for segmenter {spec.segmenter!r} and graph model {spec.graph_model!r}; "
-            "the VHR stream is not there yet, leave both out."
-        )
-    card = sentinel_card(spec)
-    return (ModelFile(role=card.role, name=card.name, sha256=card.sha256, temperature=card.temperature),)
+def _segmenter_digest(cut: SegmenterSpec, site: Site) -> str:
+    """SHA-256 of a segmenter's weights, empty where it has none."""
+    if cut.network == "sam-tiny":
+        return weights.find_card(cut.network).sha256
+    path = segmenter_weights(cut, site)
+    if path is None:
+        return ""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(
+            f"The checkpoint {path} cannot be read ({error.strerror}); expected the file of {cut.network}, name it "
+            "with --checkpoint."
+        ) from None
 
 
 def measured_rate(spec: RunSpec, site: Site) -> float:

@@ -150,4 +150,5 @@ def _disagree(sentinel: NDArray[np.float32], vhr: NDArray[np.float32]) -> NDArra
     """(posts,) whether both streams have a vote and name different classes."""
     both = ~np.isnan(sentinel[:, 0]) & ~np.isnan(vhr[:, 0])
     first, second = (np.where(both[:, None], each, 0).argmax(axis=1) for each in (sentinel, vhr))
-    return both & (first != second)
+    apart: NDArray[np.bool_] = both & (first != second)
+    return apart

@@ -88,6 +88,8 @@ def plan(place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody) ->
         SourceError: the source failed.
     """
     areas = cover(place, spec.posting)
+    # what is wrong on this machine is said before anything is asked of another
+    models, image_source = assemble.model_files(spec, site), assemble.vhr(spec, site)
     imagery = assemble.imagery(spec, site)
     boxes = {area.tile: observed_box(area.tile) for area in areas}
     tell(Event(stage="search", text=f"asking {imagery.rules.title} for {spec.period.sentence}"))
@@ -97,6 +99,7 @@ def plan(place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody) ->
     settled, broken = _settle(imagery, tuple(entries.values()), tell)
     if not settled:
         raise _no_imagery(place, spec, found, broken)
+    image = None if image_source is None else image_source.identify(_around(tuple(boxes.values())))
     scene_ids = {
         tile: tuple(entry.scene.id for entry in scenes if entry.scene.id in settled) for tile, scenes in chosen.items()
     }
@@ -104,7 +107,10 @@ def plan(place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody) ->
         place=place,
         spec=spec,
         source=imagery.rules,
-        models=assemble.model_files(spec),
+        models=models,
+        vhr=image,
+        segmenter=None if image is None else assemble.segmenter(spec),
+        sentinel_weight=assemble.sentinel_weight(spec, site),
         scenes={key: entry.scene for key, entry in settled.items()},
         items={key: entry.item for key, entry in settled.items()},
         tiles=tuple(TilePlan(area=area, scene_ids=scene_ids[area.tile]) for area in areas),
@@ -133,7 +139,16 @@ def replay(frozen: Plan, site: Site, *, tell: Listener = nobody) -> Plan:
         settled = replace(entry.scene, offset_dn=was.offset_dn, offset_assumed=was.offset_assumed)
         if settled.address != was.address:
             raise assemble.changed_item(was, entry.scene)
+    _check_image(frozen, site)
     return replace(frozen, items={entry.scene.id: entry.item for entry in entries})
+
+
+def _check_image(frozen: Plan, site: Site) -> None:
+    """Refuse another VHR image than the one a manifest froze."""
+    source = assemble.vhr(frozen.spec, site)
+    if source is None or frozen.vhr is None:
+        return
+    source.view(frozen.vhr)
 
 
 def map_tiles(frozen: Plan, parts: Parts, *, tell: Listener = nobody) -> Mapped:
@@ -221,7 +236,7 @@ def publish(mapped: Mapped, site: Site, *, tell: Listener = nobody, clip: bool =
             out=site.out,
             manifest=manifest_of(mapped.plan),
             clip=clip,
-            cards=(assemble.sentinel_card(mapped.plan.spec),),
+            cards=assemble.cards(mapped.plan.spec, site),
             timings={str(stage): spent for stage, spent in mapped.seconds.items()},
         )
     )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lczmap.protocols import GraphClassifier, Segmenter, VhrSource
 from lczmap.things.frames import Frame, frames_of
-from lczmap.things.graph import Graphs, graphs_of, joined
+from lczmap.things.graph import Graphs, empty_graphs, graphs_of, joined
 from lczmap.things.observation import Observation
 from lczmap.things.registration import Registration, register
 from lczmap.things.vhr import VhrView
@@ -131,7 +131,7 @@ def _frames(
                 if index in cut:
                     yield frame, graphs_of(cut[index], pictures[index], frame.corners), shown[index]
                 else:
-                    yield frame, Graphs.empty(len(frame.posts)), shown[index]
+                    yield frame, empty_graphs(len(frame.posts)), shown[index]
 
 
 def _ahead(lots: Sequence[Sequence[Frame]], view: VhrView, clock: Clock) -> Iterator[NDArray[np.uint8]]:

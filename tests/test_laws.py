@@ -258,7 +258,7 @@ def test_a_plan_is_carried_out_with_its_own_weights_or_not_at_all(tmp_path: Path
     frozen = plan_of_tiles(320, {WEST: [(0, 0)]}, [scene()])
     with pytest.raises(ModelCardError, match="plan was made with"):
         assemble.parts(frozen, Site(out=tmp_path))
-    own = replace(frozen, models=assemble.model_files(frozen.spec))
+    own = replace(frozen, models=assemble.model_files(frozen.spec, Site(out=tmp_path)))
     assert assemble.parts(own, Site(out=tmp_path)).sentinel.card.sha256 == own.models[0].sha256
 
 

@@ -39,6 +39,12 @@ NOTICED = Quality.NO_VHR | Quality.NO_INSTANCES | Quality.STREAMS_DISAGREE | Qua
 NOTICED |= Quality.VHR_MISREGISTERED
 
 
+@pytest.fixture(autouse=True)
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registration has tests of its own, and painted ground shows nothing of the other."""
+    monkeypatch.setattr("lczmap.vhrstream.register", lambda *_: None)
+
+
 def paired(plan: Plan, segmenter: ColourSegmenter | None = None) -> Plan:
     cut = segmenter or ColourSegmenter()
     return replace(plan, vhr=fake_vhr(), segmenter=cut.spec, sentinel_weight=WEIGHT)

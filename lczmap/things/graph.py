@@ -38,6 +38,10 @@ class Graphs:
     def __len__(self) -> int:
         return len(self.counts)
 
+    def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> "Graphs":
+        """Some of the cells, by mask or by index, in that order."""
+        return Graphs(nodes=self.nodes[chosen], centres=self.centres[chosen], counts=self.counts[chosen])
+
 
 def empty_graphs(count: int) -> Graphs:
     """Graphs of cells on which nothing was found."""
@@ -73,23 +77,25 @@ def graphs_of(instances: Instances, picture: NDArray[np.uint8], corners: NDArray
         SpecError: the picture has not the size of the masks, or a cell's edge falls between mask pixels.
     """
     _check(instances, picture, corners)
-    sums = _sums(picture, instances.metres)
-    runs = _runs(instances, sums[:, 3] > 0)
+    if not len(corners):
+        return empty_graphs(0)
+    corner, side = corners // instances.metres, WINDOW_METRES // instances.metres
+    # only what lies in some square is looked at: from here on rows and columns count from its corner
+    origin, size = corner.min(axis=0), np.ptp(corner, axis=0) + side
+    corner = corner - origin
+    sums = _sums(picture, origin, size, instances.metres)
+    runs = _runs(instances, origin, sums[:, 1:, 3] > sums[:, :-1, 3])
     # cell by cell, and within a cell by instance and row: what belongs to one node stands together
-    cell, run = np.nonzero(_meets(runs, corners // instances.metres, WINDOW_METRES // instances.metres))
+    cell, run = np.nonzero(_meets(runs, corner, side))
     if not len(cell):
         return empty_graphs(len(corners))
-    top, left = (corners // instances.metres)[cell].T
+    top, left = corner[cell].T
     row = runs.row[run]
-    first = np.maximum(runs.first[run], left)
-    last = np.minimum(runs.last[run], left + WINDOW_METRES // instances.metres)
+    first, last = np.maximum(runs.first[run], left), np.minimum(runs.last[run], left + side)
     whose = cell * len(instances) + runs.whose[run]
     begins = np.flatnonzero(np.diff(whose, prepend=-1))
     ends = np.append(begins[1:], len(whose)) - 1
-    before = np.zeros((len(sums) + 1, 4), np.int64)
-    np.cumsum(sums, axis=0, out=before[1:])
-    line = row * instances.columns
-    colours_area = np.add.reduceat(before[line + last] - before[line + first], begins, axis=0)
+    colours_area = np.add.reduceat(sums[row, last] - sums[row, first], begins, axis=0, dtype=np.int64)
     # twice the centre of the box between the outer edges of its first and last pixel
     across = np.minimum.reduceat(first - left, begins) + np.maximum.reduceat(last - left, begins)
     down = (row - top)[begins] + (row - top)[ends] + 1
@@ -116,13 +122,21 @@ class _Runs:
     """(r,) column behind the last pixel."""
 
 
-def _runs(instances: Instances, seen: NDArray[np.bool_]) -> _Runs:
-    """The runs of all instances, without the mask pixels (flat) of which nothing was seen."""
+def _runs(instances: Instances, origin: NDArray[np.int64], seen: NDArray[np.bool_]) -> _Runs:
+    """The runs of all instances in a window, without the mask pixels of which nothing was seen.
+
+    Args:
+        instances: of the frame.
+        origin: row and column of the window's corner, mask pixels; the runs count from there.
+        seen: (rows, columns) of the window, whether a pixel shows anything.
+    """
     pixels, starts = instances.pixels, instances.starts
     if not seen.all():
-        kept = seen[pixels]
-        starts = np.concatenate([[0], np.cumsum(kept)])[starts]
-        pixels = pixels[kept]
+        kept = np.zeros((instances.rows, instances.columns), np.bool_)
+        kept[origin[0] : origin[0] + len(seen), origin[1] : origin[1] + seen.shape[1]] = seen
+        chosen = kept.ravel()[pixels]
+        starts = np.concatenate([[0], np.cumsum(chosen)])[starts]
+        pixels = pixels[chosen]
     fresh = np.ones(len(pixels), np.bool_)
     fresh[1:] = (np.diff(pixels) != 1) | (pixels[1:] % instances.columns == 0)
     fresh[starts[:-1][np.diff(starts) > 0]] = True
@@ -130,9 +144,9 @@ def _runs(instances: Instances, seen: NDArray[np.bool_]) -> _Runs:
     row, first = np.divmod(pixels[begins].astype(np.int64), instances.columns)
     return _Runs(
         whose=np.searchsorted(starts, begins, side="right") - 1,
-        row=row,
-        first=first,
-        last=first + np.diff(np.append(begins, len(pixels))),
+        row=row - origin[0],
+        first=first - origin[1],
+        last=first - origin[1] + np.diff(np.append(begins, len(pixels))),
     )
 
 
@@ -145,11 +159,27 @@ def _meets(runs: _Runs, corners: NDArray[np.int64], side: int) -> NDArray[np.boo
     return inside
 
 
-def _sums(picture: NDArray[np.uint8], metres: int) -> NDArray[np.uint16]:
-    """(pixels, 4) red, green, blue and number of the metres in each mask pixel that are not black, row by row."""
-    red, green, blue = np.moveaxis(picture, 2, 0)
+def _sums(
+    picture: NDArray[np.uint8], origin: NDArray[np.int64], size: NDArray[np.int64], metres: int
+) -> NDArray[np.int32]:
+    """Sums over all mask pixels of a window that lie before each in its row.
+
+    Args:
+        picture: the frame.
+        origin: row and column of the window's corner, mask pixels.
+        size: its rows and columns, mask pixels.
+        metres: pixel side of the masks.
+
+    Returns:
+        (rows, columns + 1, 4): red, green, blue and the number of the metres that are not black.
+    """
+    (top, left), (bottom, right) = origin * metres, (origin + size) * metres
+    red, green, blue = np.moveaxis(picture[top:bottom, left:right], 2, 0)
     seen = ((red | green | blue) > 0).astype(np.uint8)
-    return np.stack([_blocks(band, metres).ravel() for band in (red, green, blue, seen)], axis=1)
+    sums = np.zeros((size[0], size[1] + 1, 4), np.int32)
+    for index, band in enumerate((red, green, blue, seen)):
+        np.cumsum(_blocks(band, metres), axis=1, out=sums[:, 1:, index])
+    return sums
 
 
 def _blocks(band: NDArray[np.uint8], metres: int) -> NDArray[np.uint16]:
