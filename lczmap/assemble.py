@@ -52,7 +52,7 @@ def vhr(spec: RunSpec, site: Site) -> VhrSource | None:
         return None
     from lczmap.imagery.vhr import vhr_source  # noqa: PLC0415 - seldom needed
 
-    return vhr_source(spec.vhr, local=site.local_vhr)
+    return vhr_source(site.vhr or spec.vhr)
 
 
 def parts(plan: Plan, site: Site) -> Parts:
