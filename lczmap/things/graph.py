@@ -95,7 +95,7 @@ def graphs_of(instances: Instances, picture: NDArray[np.uint8], corners: NDArray
     whose = cell * len(instances) + runs.whose[run]
     begins = np.flatnonzero(np.diff(whose, prepend=-1))
     ends = np.append(begins[1:], len(whose)) - 1
-    colours_area = np.add.reduceat(sums[row, last] - sums[row, first], begins, axis=0, dtype=np.int64)
+    colours_area = np.add.reduceat(sums[row, last] - sums[row, first], begins, axis=0)
     # twice the centre of the box between the outer edges of its first and last pixel
     across = np.minimum.reduceat(first - left, begins) + np.maximum.reduceat(last - left, begins)
     down = (row - top)[begins] + (row - top)[ends] + 1
@@ -193,7 +193,7 @@ def _blocks(band: NDArray[np.uint8], metres: int) -> NDArray[np.uint16]:
 
 def _padded(
     cell: NDArray[np.int64],
-    colours_area: NDArray[np.int64],
+    colours_area: NDArray[np.int32],
     centres: NDArray[np.int64],
     *,
     count: int,
