@@ -4,6 +4,7 @@ The only room that knows every door. A mismatch between parts is refused here, b
 """
 
 import hashlib
+import math
 import time
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from lczmap.pipeline import Parts
 from lczmap.protocols import ImagerySource, TileStore, VhrSource
 from lczmap.store.forgetful import ForgetfulStore
 from lczmap.store.records import FileStore
+from lczmap.things.frames import frames_of
+from lczmap.things.graph import graphs_of
 from lczmap.vhrstream import VhrStream
 from lczmap.words.errors import BrokenAssetError, ModelCardError, UsageError, WeightsError
 from lczmap.words.modelcard import ModelCard, Role, pair_weight, require_instances
@@ -28,6 +31,10 @@ from lczmap.words.spec import RunSpec
 
 RATED_PATCHES = 64
 """Patches by which the classifier's speed is judged: about a second on a small machine."""
+RATED_FRAMES = 2
+"""Times that a window is segmented by which the segmenter's speed is judged; the first warms it up."""
+PATIENCE = 10.0
+"""Seconds a window beyond which one time is enough."""
 
 
 def imagery(spec: RunSpec, site: Site) -> ImagerySource:
@@ -239,6 +246,29 @@ def measured_rate(spec: RunSpec, site: Site) -> float:
     began = time.perf_counter()
     classifier.classify(patches)
     return len(patches) / (time.perf_counter() - began)
+
+
+def measured_frame_rate(plan: Plan, site: Site) -> float:
+    """Frames that the second stream reads, segments and tells here in a second; by one from the place's middle.
+
+    Raises:
+        SourceError: the image cannot be read.
+    """
+    live = second_stream(plan, site)
+    if live is None or plan.vhr is None:
+        return math.inf
+    tile, view = plan.tiles[len(plan.tiles) // 2], live.source.view(plan.vhr)
+    frames = list(frames_of(tile.tile, plan.spec.posting, tile.area.wanted, live.segmenter.spec))
+    frame, spent = frames[len(frames) // 2], math.inf
+    for _ in range(RATED_FRAMES):
+        began = time.perf_counter()
+        picture = view.read(frame.grid)
+        instances = live.segmenter.segment(picture[None], [frame.reach])[0]
+        live.graphs.classify(graphs_of(instances, picture, frame.corners))
+        spent = min(spent, time.perf_counter() - began)
+        if spent > PATIENCE:
+            break
+    return 1 / spent
 
 
 def changed_item(was: Scene, found: Scene) -> BrokenAssetError:

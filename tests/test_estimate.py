@@ -5,8 +5,12 @@ from datetime import date
 
 import pytest
 
+from lczmap.segment.prompts import window_points
+from lczmap.things.frames import frames_of
 from lczmap.words.estimate import estimate
-from tests.plans import EAST, WEST, plan_of_tiles, scene
+from lczmap.words.grid import POSTINGS, Posting
+from lczmap.words.segmenter import SegmenterSpec, SegmentMode
+from tests.plans import EAST, WEST, border_posts, plan_of_tiles, scene, with_vhr
 
 
 def test_an_estimate_grows_with_scenes_tiles_and_cells() -> None:
@@ -27,3 +31,26 @@ def test_a_tile_of_one_scene_reads_the_blocks_it_meets() -> None:
     read = estimate(plan, patches_per_second=10).read_gigabytes * 1e9
     assert 2 * pixels < read < 8 * pixels  # whole blocks of 1024 pixels around 1312 and 656 pixels
     assert estimate(replace(plan, tiles=()), patches_per_second=10).read_gigabytes == 0
+
+
+@pytest.mark.parametrize("posting", POSTINGS)
+@pytest.mark.parametrize("mode", ["window", "cell"])
+def test_the_second_stream_is_counted_as_it_is_cut(posting: Posting, mode: SegmentMode) -> None:
+    spec = SegmenterSpec(name="a", network="sam-tiny", mode=mode, core_metres=1280)
+    plan = replace(with_vhr(plan_of_tiles(posting, border_posts(posting), [scene()])), segmenter=spec)
+    told = estimate(plan, patches_per_second=10, frames_per_second=0.5)
+    frames = [frame for entry in plan.tiles for frame in frames_of(entry.tile, posting, entry.area.wanted, spec)]
+    assert told.frames == len(frames)
+    assert told.segment_seconds == 2 * len(frames)
+    by_hand = (
+        len(frames) * (12**2 + 4 * 6**2)
+        if mode == "cell"
+        else sum(len(window_points(spec, frame.reach)) for frame in frames)
+    )
+    assert told.prompts == pytest.approx(by_hand, rel=0.1)
+    assert told.vhr_gigabytes == pytest.approx(len(frames) * 3 * spec.frame_metres**2 / 1e9)
+
+
+def test_one_stream_segments_nothing() -> None:
+    told = estimate(plan_of_tiles(320, {WEST: [(0, 0)]}, [scene()]), patches_per_second=10)
+    assert (told.frames, told.prompts, told.segment_seconds, told.vhr_gigabytes) == (0, 0, 0, 0)

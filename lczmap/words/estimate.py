@@ -1,9 +1,12 @@
 """What a plan will take, from what is known before a pixel is read."""
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from lczmap.words.bands import BANDS
-from lczmap.words.grid import Tile
+from lczmap.words.grid import WINDOW_METRES, Tile
 from lczmap.words.plan import Plan
 
 COMPRESSION = 0.95
@@ -38,15 +41,25 @@ class Estimate:
     """Peak resident memory of one process."""
     seconds: float
     """Time to classify, at the measured rate; reading over a slow network comes on top."""
+    frames: int = 0
+    """Windows or cells of the VHR image that are segmented."""
+    prompts: int = 0
+    """Prompts of all these; 0 where the segmenter takes none."""
+    vhr_gigabytes: float = 0.0
+    """Pixels of the VHR image that the frames show, before compression."""
+    segment_seconds: float = 0.0
+    """Time to segment and to classify the graphs, at the measured rate; reading comes on top."""
 
 
-def estimate(plan: Plan, *, patches_per_second: float) -> Estimate:
+def estimate(plan: Plan, *, patches_per_second: float, frames_per_second: float = math.inf) -> Estimate:
     """Reckon what a plan will take.
 
     Args:
         plan: the plan.
         patches_per_second: rate of the classifier on this machine.
+        frames_per_second: rate of the segmenter on this machine, where the plan has a VHR image.
     """
+    frames = _frames(plan)
     posts = sum(entry.area.count for entry in plan.tiles)
     pixels = {entry.tile: entry.tile.observed.width * entry.tile.observed.height for entry in plan.tiles}
     looks = max((len({scene.solar_day for scene in plan.scenes_of(entry)}) for entry in plan.tiles), default=0)
@@ -62,7 +75,41 @@ def estimate(plan: Plan, *, patches_per_second: float) -> Estimate:
         stored_gigabytes=(sum(pixels.values()) * RECORD_BYTES_PER_PIXEL + posts * 40) / 1e9,
         memory_gigabytes=memory / 1e9,
         seconds=posts / patches_per_second,
+        frames=frames,
+        prompts=round(frames * _prompts_of_a_frame(plan)),
+        vhr_gigabytes=frames * _bytes_of_a_frame(plan) / 1e9,
+        segment_seconds=frames / frames_per_second,
     )
+
+
+def _frames(plan: Plan) -> int:
+    """Frames that hold a wanted post: the windows whose core has its centre, or the posts themselves."""
+    if plan.segmenter is None:
+        return 0
+    if plan.segmenter.mode == "cell":
+        return sum(entry.area.count for entry in plan.tiles)
+    posting, core = plan.spec.posting, plan.segmenter.core_metres
+    owners = [(np.argwhere(entry.area.wanted) * posting + posting // 2) // core for entry in plan.tiles]
+    return sum(len(np.unique(each, axis=0)) for each in owners)
+
+
+def _prompts_of_a_frame(plan: Plan) -> float:
+    """Prompts of a window whose posts are all there, or of a cell with its crops; 0 without prompts."""
+    spec = plan.segmenter
+    if spec is None or spec.network == "slic":
+        return 0.0
+    if spec.mode == "cell":
+        return float(spec.points_per_side**2 + sum(4**layer * (spec.points_per_side // 2**layer) ** 2
+                                                   for layer in range(1, spec.crop_layers + 1)))  # fmt: skip
+    reach = max(spec.core_metres - plan.spec.posting, 0) + WINDOW_METRES
+    return (reach / spec.pitch_metres) ** 2
+
+
+def _bytes_of_a_frame(plan: Plan) -> float:
+    """Bytes of one byte a band and pixel at the image's own resolution; of a finer one than 1 m an overview is read."""
+    if plan.segmenter is None or plan.vhr is None:
+        return 0.0
+    return 3 * (plan.segmenter.frame_metres / max(plan.vhr.metres, 1.0)) ** 2
 
 
 def _bytes_of_a_scene(tile: Tile) -> float:
