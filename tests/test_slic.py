@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lczmap.protocols import Segmenter
 from lczmap.segment.slic import SlicSegmenter, superpixels
 from lczmap.things.frames import Reach
 from lczmap.things.graph import graphs_of
@@ -58,8 +59,8 @@ def test_what_was_not_seen_belongs_to_none(picture: NDArray[np.uint8]) -> None:
 
 
 def test_the_same_picture_gives_the_same_superpixels(picture: NDArray[np.uint8]) -> None:
-    segmenter = SlicSegmenter(SPEC)
-    first, mirrored, again = segmenter.segment(np.stack([picture, picture[::-1], picture]), CELL)
+    segmenter: Segmenter = SlicSegmenter(SPEC)
+    first, mirrored, again = segmenter.segment(np.stack([picture, picture[::-1], picture]), [CELL] * 3)
     np.testing.assert_array_equal(first.pixels, again.pixels)
     np.testing.assert_array_equal(first.starts, again.starts)
     assert mirrored.rows == first.rows == SIDE // 2
@@ -76,7 +77,7 @@ def test_pixels_of_an_instance_ascend(picture: NDArray[np.uint8]) -> None:
 def test_a_cell_by_itself_has_masks_of_one_metre(picture: NDArray[np.uint8]) -> None:
     spec = SegmenterSpec(name="slic", network="slic", mode="cell", pitch_metres=45.0)
     cell = picture[:320, :320]
-    (instances,) = SlicSegmenter(spec).segment(cell[None], (0, 0, 320, 320))
+    (instances,) = SlicSegmenter(spec).segment(cell[None], [(0, 0, 320, 320)])
     assert (instances.rows, instances.columns, instances.metres) == (320, 320, 1)
     assert len(instances.pixels) == 320 * 320
     assert 10 <= graphs_of(instances, cell, np.zeros((1, 2), np.int64)).counts[0] <= 50

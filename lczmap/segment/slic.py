@@ -30,15 +30,18 @@ class SlicSegmenter:
             raise SpecError(f"The segmenter {spec.name} runs {spec.network}, expected slic; choose the network slic.")
         self.spec = spec
         """How it cuts."""
+        self.lot = 1
+        """Pictures it likes to have at once: it takes them one by one."""
 
-    def segment(self, pictures: NDArray[np.uint8], reach: Reach) -> Sequence[Instances]:
+    def segment(self, pictures: NDArray[np.uint8], reaches: Sequence[Reach]) -> Sequence[Instances]:
         """Instances of frames, one result a picture, in the order given.
 
         Args:
             pictures: (n, side, side, 3) RGB at 1 m, side = `spec.frame_metres`; black is no data.
-            reach: where instances serve anybody, metres; what lies further than two superpixels beyond is left out.
+            reaches: for each picture, where instances serve anybody, metres; what lies further than two superpixels
+                beyond is left out.
         """
-        return [superpixels(picture, reach, self.spec) for picture in pictures]
+        return [superpixels(picture, reach, self.spec) for picture, reach in zip(pictures, reaches, strict=True)]
 
 
 def superpixels(picture: NDArray[np.uint8], reach: Reach, spec: SegmenterSpec) -> Instances:
