@@ -20,6 +20,8 @@ from lczmap.words.errors import SourceNameError, SpecError, UnknownPlaceError, U
 from lczmap.words.place import LonLatBox, Place, area_place, slug_of
 from lczmap.words.segmenter import SegmenterSpec
 from lczmap.words.source import OffsetRule, Signing, SourceRules
+from lczmap.words.vhr import TILE_LEVEL, VhrRules
+from lczmap.words.vhr_address import is_address, is_template, public_address
 from lczmap.words.zone import zone_named
 
 DEFAULT_SOURCE = "earth-search"
@@ -64,6 +66,20 @@ class _SourceRow(TypedDict, total=False):
     attribution: str
     notes: str
     assets: dict[str, str]
+
+
+class _VhrRow(TypedDict, total=False):
+    title: str
+    url: str
+    collection: str
+    assets: list[str]
+    bands: tuple[int, int, int]
+    level: int
+    signing: Signing
+    boxes: list[tuple[float, float, float, float]]
+    licence: str
+    attribution: str
+    notes: str
 
 
 def cities() -> tuple[CuratedCity, ...]:
@@ -166,6 +182,56 @@ def source(text: str = DEFAULT_SOURCE) -> SourceRules:
         url=None,
         attribution=str(said.get("attribution", generic.attribution)),
         licence=str(said.get("license", generic.licence)),
+    )
+
+
+def vhr_sources() -> tuple[VhrRules, ...]:
+    """All known sources of very-high-resolution imagery in the order of the catalogue."""
+    rows: dict[str, _VhrRow] = tomllib.loads(_catalogue("vhr.toml"))["vhr"]
+    return tuple(
+        VhrRules(
+            name=name,
+            title=row["title"],
+            url=row["url"],
+            collection=row.get("collection"),
+            assets=tuple(row.get("assets", ())),
+            bands=row.get("bands"),
+            level=row.get("level", TILE_LEVEL),
+            signing=row.get("signing", "none"),
+            boxes=tuple(LonLatBox(west=w, south=s, east=e, north=n) for w, s, e, n in row.get("boxes", ())),
+            licence=row.get("licence", ""),
+            attribution=row.get("attribution", ""),
+            notes=row.get("notes", ""),
+        )
+        for name, row in rows.items()
+    )
+
+
+def offered_vhr(box: LonLatBox) -> tuple[VhrRules, ...]:
+    """The sources of very-high-resolution imagery that cover a place as a whole, in the order of the catalogue."""
+    return tuple(rules for rules in vhr_sources() if rules.covers(box))
+
+
+def vhr_rules(text: str) -> VhrRules:
+    """The rules of very-high-resolution imagery given by name, address, template of tiles, or path.
+
+    Nothing is opened: whether a file is a raster shows when it is asked (see `lczmap.imagery.vhr`).
+
+    Raises:
+        SourceNameError: where the text is none of these, or an address that carries a login.
+    """
+    known = {rules.name: rules for rules in vhr_sources()}
+    if text in known:
+        return known[text]
+    if is_address(text):
+        name = "template" if is_template(text) else "address"
+        return VhrRules(name=name, title=f"VHR imagery at {urlsplit(text).hostname}", url=public_address(text))
+    if text.strip() and Path(text).exists():
+        return VhrRules(name="local", title="VHR imagery on disk", url="")
+    near = get_close_matches(text.lower(), known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise SourceNameError(
+        f"The VHR imagery {text!r} is no known name ({', '.join(known)}), no address and no path that exists.{hint}"
     )
 
 

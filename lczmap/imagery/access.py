@@ -7,7 +7,8 @@ unreadable raises; it never turns into missing pixels. A source that refuses acc
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeVar
@@ -61,6 +62,23 @@ class Asset:
     """`B02` to `B12` or `SCL`."""
 
 
+Opening = Callable[[str], AbstractContextManager[DatasetReader]]
+"""Opens what GDAL can read, for as long as it is needed."""
+
+
+@contextmanager
+def opened_anew(address: str) -> Iterator[DatasetReader]:
+    """A raster of one band that nobody else uses, closed afterwards.
+
+    Raises:
+        ValueError: it has several bands.
+    """
+    with rasterio.open(address, sharing=False) as raster:
+        if raster.count != 1:
+            raise ValueError(f"it has {raster.count} bands where one is expected")
+        yield raster
+
+
 @dataclass(frozen=True, kw_only=True)
 class RasterAccess:
     """How one source's rasters are opened."""
@@ -75,9 +93,16 @@ class RasterAccess:
     """Attempts where a failure may pass; GDAL itself retries single requests besides."""
     pause_seconds: float = 1.0
     """Wait before the second attempt, doubled before each further one."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Settings of GDAL besides the usual ones."""
 
-    def read(self, asset: Asset, task: Callable[[DatasetReader], Result]) -> Result:
+    def read(self, asset: Asset, task: Callable[[DatasetReader], Result], opening: Opening = opened_anew) -> Result:
         """Open an asset and do something with it.
+
+        Args:
+            asset: the file.
+            task: what is done with the open raster; done again where it fails and may pass.
+            opening: how it is opened.
 
         Raises:
             BrokenAssetError: it is missing, truncated or unreadable.
@@ -86,7 +111,7 @@ class RasterAccess:
         """
         for attempt in range(1, self.tries + 1):
             try:
-                return self._read_once(asset, task, {} if attempt == 1 else _UNREMEMBERED)
+                return self._read_once(asset, task, opening, {} if attempt == 1 else _UNREMEMBERED)
             except (RasterioError, ValueError) as error:
                 reason = _reason(error)
                 refused = self._refused(reason)
@@ -104,14 +129,16 @@ class RasterAccess:
         return found is not None and (keyed or "401" in found.group())
 
     def _read_once(
-        self, asset: Asset, task: Callable[[DatasetReader], Result], more_settings: Mapping[str, str]
+        self,
+        asset: Asset,
+        task: Callable[[DatasetReader], Result],
+        opening: Opening,
+        more_settings: Mapping[str, str],
     ) -> Result:
         with (
-            rasterio.Env(session=DummySession(), **{**self._settings(asset), **more_settings}),  # type: ignore[no-untyped-call]
-            rasterio.open(_openable(self.signer.sign(asset.href)), sharing=False) as raster,
+            rasterio.Env(session=DummySession(), **{**self._settings(asset), **self.settings, **more_settings}),  # type: ignore[no-untyped-call]
+            opening(_openable(self.signer.sign(asset.href))) as raster,
         ):
-            if raster.count != 1:
-                raise ValueError(f"it has {raster.count} bands where one is expected")
             return task(raster)
 
     def _settings(self, asset: Asset) -> dict[str, str]:

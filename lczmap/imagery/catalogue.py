@@ -87,6 +87,15 @@ class Catalogue:
             else:
                 yield from self._walked(root, href, wanted, depth=0, seen=set())
 
+    def document(self) -> Json:
+        """The entry point itself: a catalogue, collection or item.
+
+        Raises:
+            LczmapError: as `items` does.
+        """
+        with self._failures():
+            return self._root()[1]
+
     def collections(self) -> tuple[str, ...]:
         """Ids of the collections an API lists; none for an API that lists none, and for a static catalogue.
 

@@ -9,10 +9,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+import shapely
+
+from lczmap.words.errors import SpecError
 from lczmap.words.period import Period
+from lczmap.words.place import LonLatBox
+from lczmap.words.source import Signing
 
 VhrKind = Literal["file", "folder", "stac", "tiles"]
 """What an image is: one raster, a folder of them, items of a STAC collection, or a service of tiles (XYZ, WMTS)."""
+
+FINEST_METRES, COARSEST_METRES = 0.1, 5.0
+"""Pixel sides that are of use, metres."""
+TILE_LEVEL = 18
+"""Level of a service of tiles that is read at most: 0.6 m at the equator, 0.3 m at 60 degrees."""
 
 FAR_DAYS = 365
 """An image taken further than this from the mapped period is flagged."""
@@ -25,7 +35,8 @@ class VhrPart:
     id: str
     """File name or STAC item id."""
     digest: str
-    """What its bytes go by: `sha256:...`, `size:...,etag:...`, `item:...,updated:...` or `day:...`."""
+    """What its bytes go by: `sha256:...`, `size:...,etag:...`, `overview:...` (SHA-256 of the coarsest one),
+    `item:...,updated:...` or `day:...`."""
     taken: date | None = None
     """Day it was taken; None where nobody says."""
 
@@ -75,3 +86,53 @@ class VhrIdentity:
             return None
         first, last = self.taken
         return max((period.first - first).days, (last - period.last).days, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VhrRules:
+    """One source of very-high-resolution imagery, before anything is asked of it."""
+
+    name: str
+    """Short name, what `--vhr` takes; `local` for files on disk, `address` or `template` for others."""
+    title: str
+    """Name for people."""
+    url: str
+    """Address of a raster, a STAC API or catalogue, or template of a service of tiles, without key or query; empty for
+    files on disk."""
+    collection: str | None = None
+    """STAC collection; None takes all that show pixels of the right size."""
+    assets: tuple[str, ...] = ()
+    """Keys of the asset to read, the best first, as shell patterns (`*_0.1_2056.tif`); empty takes usual names."""
+    bands: tuple[int, int, int] | None = None
+    """Numbers of red, green and blue, from 1; None takes what the rasters say."""
+    level: int = TILE_LEVEL
+    """Finest level read of a service of tiles."""
+    signing: Signing = "none"
+    """How addresses of assets become readable (see `SourceRules.signing`)."""
+    boxes: tuple[LonLatBox, ...] = ()
+    """Where it covers the ground as a whole; empty where it covers patches only and is offered to nobody unasked."""
+    licence: str = ""
+    """Licence of the imagery; empty where its own metadata tell."""
+    attribution: str = ""
+    """Line that every product must carry; empty where its own metadata tell."""
+    notes: str = ""
+    """What a user should know before choosing it."""
+
+    def __post_init__(self) -> None:
+        """Refuse bands and levels that there cannot be."""
+        if self.bands is not None and (len(set(self.bands)) != 3 or min(self.bands) < 1):
+            raise SpecError(
+                f"The VHR bands are {self.bands}, expected three different numbers from 1 for red, green and blue."
+            )
+        if not 0 <= self.level <= 24:
+            raise SpecError(f"The VHR source's level is {self.level}, expected 0 to 24.")
+
+    @property
+    def public(self) -> str:
+        """What a wish keeps of it: its name, or for an address itself, without key or query."""
+        return self.url if self.name in {"address", "template"} else self.name
+
+    def covers(self, box: LonLatBox) -> bool:
+        """Whether it covers a place as a whole: every part of the box lies in one of its own."""
+        own = shapely.union_all([each.polygon for each in self.boxes])
+        return bool(own.covers(box.polygon))

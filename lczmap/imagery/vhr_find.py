@@ -1,0 +1,274 @@
+"""Where an image's rasters are: on disk, at an address, in a STAC catalogue, behind a template of tiles.
+
+Four places with one face, `Place`: what meets a box, what was once found, and by what its bytes go.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import requests
+import shapely
+from rasterio.io import DatasetReader
+from shapely.geometry.base import BaseGeometry
+
+from lczmap.imagery.access import Asset
+from lczmap.imagery.vhr_open import OpenRasters
+from lczmap.imagery.vhr_parts import Piece, StacPieces, files_of, sha256_of
+from lczmap.imagery.vhr_raster import day_in
+from lczmap.imagery.vhr_tiles import description_of, filled
+from lczmap.words.errors import SourceNameError
+from lczmap.words.place import LonLatBox
+from lczmap.words.vhr import VhrKind, VhrRules
+from lczmap.words.vhr_address import is_address
+
+WORLD = shapely.box(-180, -90, 180, 90)
+"""Where a raster may lie that was not looked at yet."""
+_TIMEOUT = (10.0, 60.0)
+
+
+class Place(Protocol):
+    """Where an image's rasters are."""
+
+    @property
+    def kind(self) -> VhrKind:
+        """What it is."""
+        ...
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether each raster is looked into when it is identified."""
+        ...
+
+    def find(self, box: LonLatBox | None, today: date) -> list[Piece]:
+        """Pieces that may meet a box; None takes all.
+
+        Raises:
+            LczmapError: they cannot be found out.
+        """
+        ...
+
+    def fetch(self, ids: Sequence[str], today: date) -> list[Piece]:
+        """Pieces by id, in the order asked for, without those that are gone.
+
+        Raises:
+            LczmapError: they cannot be found out.
+        """
+        ...
+
+    def digest(self, piece: Piece, rasters: OpenRasters) -> str:
+        """What a piece's bytes go by.
+
+        Raises:
+            LczmapError: they cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiskFiles:
+    """A raster on disk, or all in a folder."""
+
+    path: Path
+    """The file or folder."""
+    kind: VhrKind
+    """`file` or `folder`."""
+    on_disk: bool = True
+    """Always."""
+    digests: dict[tuple[str, int, int], str] = field(default_factory=dict)
+    """SHA-256 of files by path, size and time of change: an image of gigabytes is hashed once."""
+
+    def find(self, box: LonLatBox | None, today: date) -> list[Piece]:  # noqa: ARG002 - a header tells where it lies
+        """One piece a raster.
+
+        Raises:
+            SourceNameError: the folder holds no raster.
+        """
+        paths = [self.path] if self.kind == "file" else files_of(self.path)
+        if not paths:
+            raise SourceNameError(f"The VHR folder {self.path.name} holds no raster; expected GeoTIFFs, a VRT or JP2s.")
+        return [
+            Piece(
+                id=self._name(path),
+                asset=Asset(href=str(path.absolute()), item_id=path.name, name="RGB"),
+                taken=day_in(path.stem, today),
+                footprint=WORLD,
+            )
+            for path in paths
+        ]
+
+    def fetch(self, ids: Sequence[str], today: date) -> list[Piece]:
+        """Pieces by file name; of one file whatever it is called now."""
+        found = {piece.id: piece for piece in self.find(None, today)}
+        if self.kind == "file":
+            return [replace(piece, id=ids[0]) for piece in found.values()]
+        return [found[name] for name in ids if name in found]
+
+    def digest(self, piece: Piece, rasters: OpenRasters) -> str:
+        """SHA-256 of the file, or of all files it is made of (a VRT's sources, overviews, masks) under their names."""
+        files = rasters.read(piece.asset, lambda raster: [Path(name) for name in raster.files])
+        mine = sorted({path for path in files if path.is_file() and path.suffix != ".xml"} | {Path(piece.asset.href)})
+        sums = {path.name: self._sha256(path) for path in mine}
+        if len(sums) == 1:
+            return f"sha256:{next(iter(sums.values()))}"
+        return f"sha256:{hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest()}"
+
+    def _name(self, path: Path) -> str:
+        return path.name if self.kind == "file" else path.relative_to(self.path).as_posix()
+
+    def _sha256(self, path: Path) -> str:
+        state = path.stat()
+        key = (str(path), state.st_size, state.st_mtime_ns)
+        if key not in self.digests:
+            self.digests[key] = sha256_of(path)
+        return self.digests[key]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StacItems:
+    """Items of a STAC API, catalogue or collection."""
+
+    pieces: StacPieces
+    """Finds them."""
+    disk: DiskFiles
+    """Hashes those on disk."""
+    kind: VhrKind = "stac"
+    """Always."""
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the catalogue is on disk."""
+        return not is_address(self.pieces.location)
+
+    def find(self, box: LonLatBox | None, today: date) -> list[Piece]:
+        """Items that meet a box, newest first; of an API without those that newer ones cover."""
+        found = self.pieces.find(box, today)
+        if self.on_disk or box is None:
+            return found
+        kept: list[Piece] = []
+        bare: BaseGeometry = box.polygon
+        for piece in found:
+            if bare.intersects(piece.footprint) and bare.intersection(piece.footprint).area > 0:
+                kept.append(piece)
+                bare = bare.difference(piece.footprint)
+        return kept
+
+    def fetch(self, ids: Sequence[str], today: date) -> list[Piece]:
+        """Items by id."""
+        return self.pieces.fetch(ids, today)
+
+    def digest(self, piece: Piece, rasters: OpenRasters) -> str:
+        """SHA-256 of a file on disk, else the item's id and when it was updated."""
+        return piece.digest if is_address(piece.asset.href) else self.disk.digest(piece, rasters)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteFile:
+    """A raster at an address."""
+
+    rules: VhrRules
+    """Holds its public address."""
+    typed: str
+    """Its address with query and names of the environment; never written down."""
+    kind: VhrKind = "file"
+    """Always."""
+    on_disk: bool = True
+    """Its header is read, as a file's on disk."""
+
+    def find(self, box: LonLatBox | None, today: date) -> list[Piece]:  # noqa: ARG002 - its header tells where it lies
+        """The one piece."""
+        name = self.rules.url.rpartition("/")[2]
+        return [
+            Piece(
+                id=name,
+                asset=Asset(href=self.rules.url, item_id=name, name="RGB"),
+                taken=day_in(name, today),
+                footprint=WORLD,
+            )
+        ]
+
+    def fetch(self, ids: Sequence[str], today: date) -> list[Piece]:  # noqa: ARG002 - there is but one
+        """The one piece."""
+        return self.find(None, today)
+
+    def digest(self, piece: Piece, rasters: OpenRasters) -> str:
+        """Size and ETag as its server tells them; of a server that does not, SHA-256 of the coarsest overview."""
+        return _told(filled(self.typed)) or f"overview:{rasters.read(piece.asset, _overview_sum)}"
+
+    def sign(self, href: str) -> str:  # noqa: ARG002 - there is but one
+        """The address to open."""
+        address = filled(self.typed)
+        return address if address.startswith("s3://") else f"/vsicurl/{address}"
+
+    def forget(self, href: str) -> None:
+        """Nothing to forget."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileService:
+    """A template of tiles."""
+
+    rules: VhrRules
+    """Holds its public template and its finest level."""
+    typed: str
+    """The template with keys and names of the environment; never written down."""
+    kind: VhrKind = "tiles"
+    """Always."""
+    on_disk: bool = False
+    """It covers the world, and its tiles tell nothing."""
+
+    def find(self, box: LonLatBox | None, today: date) -> list[Piece]:  # noqa: ARG002 - it claims the whole world
+        """The one piece, as of today."""
+        return [
+            Piece(
+                id=self.rules.url,
+                asset=Asset(href=self.rules.url, item_id="tiles", name="RGB"),
+                taken=None,
+                footprint=WORLD,
+                digest=f"day:{today.isoformat()}",
+            )
+        ]
+
+    def fetch(self, ids: Sequence[str], today: date) -> list[Piece]:
+        """The one piece, where it is the template that was identified."""
+        return [piece for piece in self.find(None, today) if piece.id in ids]
+
+    def digest(self, piece: Piece, rasters: OpenRasters) -> str:  # noqa: ARG002 - there is nothing to read
+        """The day it is asked."""
+        return piece.digest
+
+    def sign(self, href: str) -> str:  # noqa: ARG002 - there is but one
+        """What GDAL opens."""
+        return description_of(self.typed, self.rules.level)
+
+    def forget(self, href: str) -> None:
+        """Nothing to forget."""
+
+
+def _told(address: str) -> str | None:
+    """Size and ETag as a server tells them of one byte; None where it does not."""
+    if not address.startswith("http"):
+        return None
+    try:
+        with requests.get(address, headers={"Range": "bytes=0-0"}, stream=True, timeout=_TIMEOUT) as answer:
+            whole = re.search(r"/(\d+)$", answer.headers.get("Content-Range", ""))
+            size = whole[1] if whole else answer.headers.get("Content-Length")
+            tag = answer.headers.get("ETag")
+            return f"size:{size},etag:{tag.strip(chr(34))}" if answer.ok and size and tag else None
+    except requests.RequestException:
+        return None
+
+
+def _overview_sum(raster: DatasetReader) -> str:
+    """SHA-256 of a raster's header and coarsest overview."""
+    shrink = max(max(raster.width, raster.height) / 256, 1.0)
+    shape = max(round(raster.height / shrink), 1), max(round(raster.width / shrink), 1)
+    header = f"{raster.shape} {tuple(raster.transform)} {raster.crs} {raster.nodata} {raster.dtypes}"
+    pixels = np.ascontiguousarray(raster.read(out_shape=(raster.count, *shape)))
+    return hashlib.sha256(header.encode() + pixels.tobytes()).hexdigest()
