@@ -27,13 +27,14 @@ TERMINATED = 128 + signal.SIGTERM
 """Exit status after a polite kill (143)."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "city": ("lczmap.cli.city:city", "Map a city or an area: search, composite, classify, publish."),
+    "city": ("lczmap.cli.city:city", "Map a city or an area: search, composite, segment, classify, publish."),
     "plan": ("lczmap.cli.plan:plan", "Say what a run would take: cells, scenes, gigabytes, time."),
     "demo": ("lczmap.cli.demo:demo", "Map a simulated city, offline, with nothing to configure."),
     "simulate": ("lczmap.cli.simulate:simulate", "Make a simulated city: scenes, a picture at 1 m, the true map."),
+    "explain": ("lczmap.cli.explain:explain", "Explain one square: windows, instances, graph and verdicts."),
     "cities": ("lczmap.cli.lists:cities", "List the cities of the catalogue, or look one up."),
     "sources": ("lczmap.cli.lists:sources", "List the sources of imagery."),
-    "models": ("lczmap.cli.lists:models", "List the models, or show one's card."),
+    "models": ("lczmap.cli.lists:models", "List the models and segmenters, or show one's card."),
     "doctor": ("lczmap.cli.doctor:doctor", "Tell whether this machine is ready."),
 }
 """Where each command lives, and its line of help."""

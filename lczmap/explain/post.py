@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lczmap import assemble
 from lczmap.explain.blank import LonLat, blank, check_lonlat, metres_of, part_of, reflectance_of, vote_of, with_image
 from lczmap.explain.image import SquareImage, cut_square, post_frame
 from lczmap.protocols import TileStore
@@ -19,7 +20,7 @@ from lczmap.things.maps import TileMap, map_of
 from lczmap.things.observation import observation_of
 from lczmap.things.probabilities import PROBABILITY_LEVELS, encode
 from lczmap.vhrstream import VhrStream
-from lczmap.words.errors import AreaError, BrokenRecordError, SpecError
+from lczmap.words.errors import AreaError, BrokenRecordError, ModelCardError, SpecError
 from lczmap.words.grid import PIXEL_METRES, TILE_METRES, WINDOW_METRES, WINDOW_PIXELS, Tile, posts_across
 from lczmap.words.manifest import plan_of
 from lczmap.words.plan import Plan, TilePlan, map_key, observation_key
@@ -56,6 +57,25 @@ def product_plan(product: Path) -> tuple[Plan, Path]:
     # an edition of old lies deeper than the one that stands
     above = [parent for parent in folder.absolute().parents if Site(out=parent).records.is_dir()]
     return plan_of(text), above[0] if above else folder.absolute().parents[1]
+
+
+def live_stream(plan: Plan, site: Site) -> VhrStream | None:
+    """The live parts of a map's second stream; None where it has none.
+
+    Raises:
+        ModelCardError: this lczmap has other models than the map was made with.
+        LczmapError: as `lczmap.assemble.second_stream` does.
+    """
+    if plan.vhr is None:
+        return None
+    here = assemble.model_files(plan.spec, site)
+    if here != plan.models:
+        froze, has = (", ".join(f"{model.name} {model.sha256[:12]}" for model in each) for each in (plan.models, here))
+        raise ModelCardError(
+            f"The map was made with the models {froze} and this lczmap has {has}; explain it with the version that "
+            "made it, or map the place anew."
+        )
+    return assemble.second_stream(plan, site)
 
 
 def explain_post(plan: Plan, at: LonLat, *, store: TileStore, vhr: VhrStream | None = None) -> Explanation:

@@ -65,26 +65,24 @@ def cut_up(picture: NDArray[np.uint8], masks: NDArray[np.bool_]) -> NDArray[np.u
     Returns:
         (960, 960, 3).
     """
-    fine = WINDOW_METRES * _FINE
     base = seen_from_above(picture)
     canvas = np.repeat(np.repeat(base, _FINE, axis=0), _FINE, axis=1).astype(np.float32) * 0.9
     for mask, hue in zip(masks, hues(len(masks)), strict=True):
+        times = WINDOW_METRES * _FINE // len(mask)
+        box = tuple(slice(int(edge.min()), int(edge.max()) + 1) for edge in np.nonzero(mask))
+        inside = np.repeat(np.repeat(mask[box], times, axis=0), times, axis=1)
+        here = canvas[tuple(slice(edge.start * times, edge.stop * times) for edge in box)]
         colour = (hue * 255).astype(np.float32)
-        inside = np.repeat(np.repeat(mask, fine // len(mask), axis=0), fine // len(mask), axis=1)
-        canvas[inside] += _FILL * (colour - canvas[inside])
+        here[inside] += _FILL * (colour - here[inside])
         rim = inside & ~_shrunk(inside, _FINE)
-        canvas[rim] += _LINE * (colour - canvas[rim])
+        here[rim] += _LINE * (colour - here[rim])
     painted: NDArray[np.uint8] = np.rint(canvas).astype(np.uint8)
     return painted
 
 
 def _shrunk(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
-    """A mask without a rim of some pixels; what lies beyond the square counts as inside, so no frame is drawn."""
-    kept = mask
-    for axis in (0, 1):
-        padded = np.pad(kept, [(by, by) if each == axis else (0, 0) for each in (0, 1)], constant_values=True)
-        length = mask.shape[axis]
-        kept = np.logical_and.reduce(
-            [padded.take(range(by + step, by + step + length), axis) for step in range(-by, by + 1)]
-        )
+    """A mask without a rim of some pixels."""
+    kept = np.pad(mask, by)
+    for _ in range(2):
+        kept = np.logical_and.reduce([kept[step : len(kept) - 2 * by + step] for step in range(2 * by + 1)]).T
     return kept

@@ -279,9 +279,8 @@ def _about_instances(explained: Explanation) -> str:
         return "none"
     covered = float(explained.masks.any(axis=0).mean()) if len(explained.masks) else 0.0
     mode = "its cell alone" if spec.mode == "cell" else f"a window of {spec.frame_metres} m"
-    return (
-        f"{len(explained.masks)} by {spec.name} in {mode}, {covered:.0%} of the square; at least 50 m2, the 50 largest"
-    )
+    count = len(explained.masks)
+    return f"{count} by {spec.name} in {mode}, {covered:.0%} of the square; at least 50 m\u00b2, the 50 largest"
 
 
 def _about_graph(explained: Explanation) -> str:

@@ -1,0 +1,213 @@
+"""`lczmap explain`: one square of a map, or one by itself: windows, instances, graph and verdicts, in a picture."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lczmap.cli.options import Asked
+from lczmap.cli.second import check_replayed, typed_vhr, with_checkpoint
+from lczmap.cli.speak import Voice
+from lczmap.words.errors import UsageError
+from lczmap.words.grid import WINDOW_METRES
+from lczmap.words.lcz import LCZ
+from lczmap.words.site import Site
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lczmap.things.explanation import Explanation
+
+NO_SENTINEL = "none"
+"""What is given as source to leave Sentinel-2 out."""
+
+
+@click.command()
+@click.argument("product", required=False, metavar="[MAP]", type=click.Path(path_type=Path))
+@click.option("--at", required=True, metavar="LON,LAT", help="The point, degrees, longitude first.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.png", help="The picture [named by the point].")
+@click.option("--date", "period", metavar="PERIOD", help="Without MAP: 2023, 2023-H1, 2023-05, ...")
+@click.option("--source", metavar="NAME|URL|PATH|none", help="Without MAP: Sentinel-2 imagery [earth-search].")
+@click.option("--vhr", metavar="NAME|URL|PATH|none", help="VHR imagery; with MAP the path of its local image again.")
+@click.option("--segmenter", metavar="NAME", help="Without MAP: what cuts the VHR image [sam-tiny].")
+@click.option("--graph-model", metavar="NAME", help="Without MAP: classifier of the instances [gcn-sam-tiny].")
+@click.option("--checkpoint", metavar="PATH|fetch", help="Official weights of Segment Anything, where wanted.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 or auto.")
+@click.option("--threads", type=click.IntRange(1, 512), help="Threads for reading and arithmetic [cores].")
+@click.option("--json", "as_json", is_flag=True, help="Events and verdicts as JSON, one a line.")
+def explain(  # noqa: PLR0913 - one parameter an option
+    *,
+    product: Path | None,
+    at: str,
+    out: Path | None,
+    period: str | None,
+    source: str | None,
+    vhr: str | None,
+    segmenter: str | None,
+    graph_model: str | None,
+    checkpoint: str | None,
+    device: str,
+    threads: int | None,
+    as_json: bool,
+) -> int:
+    """Explain one 320 m square: what both streams saw there, what was cut from it, what they said.
+
+    \b
+    lczmap explain lczmap-out/hangzhou-cn/2023-H1 --at 120.16,30.25
+    lczmap explain --vhr ortho.tif --date 2023-H1 --at 120.16,30.25
+
+    MAP is a product's folder: its square nearest to the point. Without MAP a square is placed freely around the point.
+    """  # noqa: D301 - \b keeps click from wrapping the examples
+    voice = Voice(as_json=as_json)
+    asked = Asked(
+        period=period,
+        source=None if source == NO_SENTINEL else source,
+        vhr=vhr,
+        segmenter=segmenter,
+        graph_model=graph_model,
+        checkpoint=checkpoint,
+        device=device,
+        threads=threads,
+        as_json=as_json,
+    )
+    point = point_of(at)
+    picture = Path(f"lczmap-explain_{point[0]:.5f}_{point[1]:.5f}.png") if out is None else out
+    if picture.suffix.lower() != ".png":
+        raise UsageError(f"The picture is a PNG, got --out {picture.name}; name a file that ends in .png.")
+
+    from lczmap.store.disk import check_writable  # noqa: PLC0415
+    from lczmap.store.portrait import write_portrait  # noqa: PLC0415 - brings matplotlib
+
+    check_writable(picture.absolute().parent)
+    if product is not None:
+        explained = _of_map(product, point, asked, voice)
+    else:
+        explained = _by_itself(point, asked, voice, sentinel=source != NO_SENTINEL)
+    write_portrait(explained, picture)
+    _tell(explained, picture, voice)
+    return 0
+
+
+def point_of(text: str) -> tuple[float, float]:
+    """Longitude and latitude as typed.
+
+    Raises:
+        UsageError: they are no two numbers.
+    """
+    parts = text.split(",")
+    try:
+        lon, lat = (float(part) for part in parts)
+    except ValueError:
+        raise UsageError(
+            f"--at is {text!r}, expected longitude and latitude in degrees with a comma between, for instance "
+            "--at 120.16,30.25."
+        ) from None
+    return lon, lat
+
+
+def _of_map(product: Path, point: tuple[float, float], asked: Asked, voice: Voice) -> "Explanation":
+    also = {"--date": asked.period, "--source": asked.source, "--segmenter": asked.segmenter,
+            "--graph-model": asked.graph_model}  # fmt: skip
+    given = [label for label, value in also.items() if value is not None]
+    if given:
+        raise UsageError(f"MAP says everything already, got also {', '.join(given)}; leave that out.")
+
+    from lczmap import assemble  # noqa: PLC0415 - brings torch
+    from lczmap.explain.post import explain_post, live_stream, product_plan  # noqa: PLC0415
+
+    plan, out = product_plan(product)
+    check_replayed(plan, asked.vhr)
+    site = Site(
+        out=out,
+        vhr=typed_vhr(plan.spec, asked.vhr),
+        checkpoint=None if asked.checkpoint is None else Path(asked.checkpoint),
+        device=asked.device,
+        threads=asked.threads,
+    )
+    site = with_checkpoint(site, plan.spec, asked.checkpoint, voice)
+    return explain_post(plan, point, store=assemble.store(site), vhr=live_stream(plan, site))
+
+
+def _by_itself(point: tuple[float, float], asked: Asked, voice: Voice, *, sentinel: bool) -> "Explanation":
+    if asked.period is None:
+        raise UsageError(
+            "Without a MAP a period is needed, for instance --date 2023-H1; or name the folder of a map before --at."
+        )
+    spec = asked.spec()
+    site = with_checkpoint(asked.site(spec, Path()), spec, asked.checkpoint, voice)
+
+    from lczmap import assemble  # noqa: PLC0415 - brings torch
+    from lczmap.explain.square import explain_square, square_plan  # noqa: PLC0415
+
+    with voice.listening() as tell:
+        plan = square_plan(point, spec, site, sentinel=sentinel, tell=tell)
+    return explain_square(plan, point, assemble.parts(plan, site))
+
+
+def _tell(explained: "Explanation", picture: Path, voice: Voice) -> None:
+    """The verdicts for people and for machines."""
+    from lczmap.store.portrait import facts_of  # noqa: PLC0415
+
+    verdict, (lon, lat) = explained.verdict, explained.lonlat
+    said = verdict.zone.title if verdict.zone is not None else "No class"
+    whose = f"of {explained.title}" if explained.post is not None else "by itself"
+    voice.say(f"{said}: the {WINDOW_METRES} m square around {lon:.5f},{lat:.5f}, {whose}")
+    streams = {"Sentinel stream": verdict.sentinel, "VHR stream": verdict.vhr, "fused": verdict.fused}
+    for name, levels in streams.items():
+        voice.say(f"  {name:<16} {_ranked(levels)}")
+    for label, text in facts_of(explained):
+        voice.say(f"  {label.lower():<16} {text}")
+    voice.say(f"  {'picture':<16} {picture}")
+    voice.fact("explanation", _facts(explained, picture))
+
+
+def _ranked(levels: "NDArray[np.uint8] | None") -> str:
+    """The three likeliest classes of a stream in words."""
+    from lczmap.things.explanation import shares_said, zone_said  # noqa: PLC0415
+
+    if levels is None or zone_said(levels) is None:
+        return "no vote"
+    shares = {zone.title: float(share) for zone, share in zip(LCZ, shares_said(levels), strict=True)}
+    ranked = sorted(shares, key=lambda title: -shares[title])[:3]
+    return ", ".join(f"{title} {shares[title]:.0%}" for title in ranked)
+
+
+def _vote(levels: "NDArray[np.uint8] | None") -> dict[str, object] | None:
+    """A stream's vote for machines; None where it has none."""
+    from lczmap.things.explanation import shares_said, zone_said  # noqa: PLC0415
+
+    zone = zone_said(levels)
+    if levels is None or zone is None:
+        return None
+    shares = [round(float(share), 3) for share in shares_said(levels)]
+    return {"lcz": zone.code, "name": zone.title, "probabilities": shares}
+
+
+def _facts(explained: "Explanation", picture: Path) -> dict[str, object]:
+    verdict, post, shift, image = explained.verdict, explained.post, explained.registration, explained.vhr
+    where = None if post is None else {"tile": post.tile.name, "posting": post.posting, "row": post.row,
+                                       "column": post.column}  # fmt: skip
+    return {
+        "picture": str(picture),
+        "lon": round(explained.lonlat[0], 7),
+        "lat": round(explained.lonlat[1], 7),
+        "epsg": explained.grid.epsg,
+        "bounds": list(explained.grid.bounds),
+        "post": where,
+        "lcz": verdict.zone.code if verdict.zone is not None else 0,
+        "sentinel": _vote(verdict.sentinel),
+        "vhr": _vote(verdict.vhr),
+        "fused": _vote(verdict.fused),
+        "sentinel_weight": explained.sentinel_weight,
+        "confidence": verdict.confidence if verdict.zone is not None else None,
+        "quality": int(verdict.quality),
+        "flags": list(verdict.flags),
+        "looks": verdict.looks,
+        "days": list(explained.days),
+        "instances": len(explained.masks),
+        "registration": None if shift is None else {"east": shift.east, "north": shift.north},
+        "vhr_taken": None if image is None or image.taken is None else list(image.taken),
+        "models": list(explained.models),
+        "notes": list(explained.notes),
+    }
