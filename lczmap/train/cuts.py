@@ -1,4 +1,4 @@
-"""Cut the pictures of simulated pairs into graphs: `python -m lczmap.train.cuts --pairs DIR --segmenter NAME`.
+"""Cut the pictures of simulated pairs into graphs: `python -m lczmap.train.cuts --pairs DIR [--segmenter NAME]`.
 
 Frames lie as in a run. A folder a segmenter under the pairs, a file a piece of ground; what stands is not cut again.
 Out, in memory: `Cut`, patches, graphs and truth of cells, all that the streams learn and are judged by.
@@ -6,7 +6,11 @@ Out, in memory: `Cut`, patches, graphs and truth of cells, all that the streams 
 
 from __future__ import annotations
 
+import argparse
+import hashlib
 import logging
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +18,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lczmap import catalog
+from lczmap.device import choose_device, use_threads
 from lczmap.protocols import Segmenter
+from lczmap.segment.segmenter import segmenter_from
 from lczmap.things.frames import Frame, frames_of
 from lczmap.things.graph import Graphs, graphs_of, joined
-from lczmap.train.pairs import MARGIN, Place, read_pair, save
+from lczmap.train.pairs import MARGIN, Place, add_places, asked, read_pair, save
 from lczmap.train.patches import PatchFolderError
+from lczmap.weights import find_card
 from lczmap.words.grid import WINDOW_METRES, Posting, Tile, posts_across
+from lczmap.words.modelcard import segmenter_identity
 from lczmap.words.segmenter import SegmenterSpec
 
 logger = logging.getLogger(__name__)
@@ -45,6 +54,20 @@ class Cut:
     """`(n,)`: which piece each cell lies in, from 0."""
     frozen: tuple[str, ...]
     """Every digest of the simulator that rendered some of it; one, where all is well."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cutter:
+    """A segmenter and what its instances go by."""
+
+    segmenter: Segmenter
+    """Ready to cut."""
+    identity: str
+    """As the cards of graph models name it."""
+
+    def folder(self, pairs: Path) -> Path:
+        """Where its graphs of some pairs lie."""
+        return pairs / f"cut-{self.identity[:16]}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -133,3 +156,52 @@ def read_cut(where: Sequence[Place], *, pairs: Path, cuts: Path) -> Cut:
         piece=np.repeat(np.arange(len(stored)), [len(each.truth) for each in stored]),
         frozen=tuple(sorted({each.frozen for each in stored})),
     )
+
+
+def cutter(name: str, *, checkpoint: Path | None = None, threads: int | None = None) -> Cutter:
+    """A segmenter of the catalogue, on the best device there is.
+
+    Args:
+        name: one of the catalogue.
+        checkpoint: its weights, where they are not shipped.
+        threads: of the CPU; all where None.
+
+    Raises:
+        SpecError: there is none of that name.
+        WeightsError: its weights are missing or altered.
+    """
+    use_threads(threads)
+    spec = catalog.segmenter_spec(name)
+    if checkpoint is not None:
+        digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    else:
+        digest = find_card(spec.network).sha256 if spec.network == "sam-tiny" else ""
+    segmenter = segmenter_from(spec, weights=checkpoint, device=choose_device("auto"))
+    return Cutter(segmenter=segmenter, identity=segmenter_identity(spec, digest))
+
+
+def cut_all(where: Sequence[Place], tool: Cutter, pairs: Path) -> None:
+    """Cut what is not yet cut."""
+    began = time.perf_counter()
+    for number, place in enumerate(where, start=1):
+        path = write_cut(place, tool.segmenter, pairs=pairs, out=tool.folder(pairs))
+        logger.info("%d of %d pieces, %.0f s: %s", number, len(where), time.perf_counter() - began, path.name)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line and cut what is missing."""
+    parser = argparse.ArgumentParser(prog="python -m lczmap.train.cuts", description=__doc__)
+    parser.add_argument("--pairs", type=Path, required=True, help="what `lczmap.train.pairs` left in its --out")
+    parser.add_argument("--segmenter", default="sam-tiny", help="one of the catalogue")
+    parser.add_argument("--checkpoint", type=Path, help="its weights, where they are not shipped")
+    parser.add_argument("--threads", type=int, help="of the CPU")
+    add_places(parser)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    tool = cutter(options.segmenter, checkpoint=options.checkpoint, threads=options.threads)
+    cut_all(asked(options), tool, options.pairs)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lczmap.things.probabilities import fuse
 from lczmap.train.evaluate import Codes, Scores, confusion, scores
-from lczmap.train.judge import Figures
+from lczmap.train.judge import Figures, rounded_figures
 from lczmap.words.lcz import LCZ
 
 WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
@@ -119,19 +119,16 @@ def overall_table(streams: Streams, sentinel_weight: float) -> dict[str, Figures
 def class_table(streams: Streams, sentinel_weight: float) -> dict[str, Figures]:
     """User's accuracy TP / (TP + FP) of every class as in DF4LCZ's Table III, a row a class, a column a stream.
 
-    What no stream ever answers is left out.
+    Where a stream never answers a class, it has no figure.
     """
     found = _scores(streams, sentinel_weight)
-    table: dict[str, Figures] = {}
-    for index, zone in enumerate(LCZ):
-        row: Figures = {"cells": int((streams.truth == zone.code).sum())}
-        row |= {
-            name: round(float(score.users_accuracy[index]), 3)
-            for name, score in found.items()
-            if not np.isnan(score.users_accuracy[index])
+    return {
+        zone.title: {
+            "cells": int((streams.truth == zone.code).sum()),
+            **rounded_figures({name: score.users_accuracy[zone.code - 1] for name, score in found.items()}),
         }
-        table[f"LCZ {zone.label}: {zone.name}"] = row
-    return table
+        for zone in LCZ
+    }
 
 
 def _scores(streams: Streams, sentinel_weight: float) -> dict[str, Scores]:
@@ -148,13 +145,14 @@ def heard(codes: Codes, truth: Codes) -> Codes:
 
 
 def _overall(score: Scores) -> Figures:
-    figures = {
-        "cells": float(score.count),
-        "OA": score.overall,
-        "OA_built": score.overall_built,
-        "OA_natural": score.overall_natural,
-        "kappa": score.kappa,
-        "weighted_F1": score.weighted_f1,
-        "mean_recall": score.mean_recall,
-    }
-    return {name: round(value, 3) for name, value in figures.items() if not np.isnan(value)}
+    return rounded_figures(
+        {
+            "cells": score.count,
+            "OA": score.overall,
+            "OA_built": score.overall_built,
+            "OA_natural": score.overall_natural,
+            "kappa": score.kappa,
+            "weighted_F1": score.weighted_f1,
+            "mean_recall": score.mean_recall,
+        }
+    )
