@@ -14,8 +14,8 @@ from pyproj import Transformer
 from rasterio.io import DatasetReader
 
 from lczmap.imagery.access import Asset, RasterAccess
+from lczmap.imagery.vhr_pixels import Levels
 from lczmap.imagery.vhr_raster import Bands
-from lczmap.imagery.vhr_warp import Levels
 
 Result = TypeVar("Result")
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
+from lczmap.imagery.vhr_pixels import alpha_of
 from lczmap.imagery.vhr_raster import Bands, says_nodata, valid_of
 from lczmap.imagery.vhr_view import Three
-from lczmap.imagery.vhr_warp import alpha_of
 
 PERCENTILES = (2.0, 98.0)
 """Become 1 and 255."""

@@ -14,7 +14,8 @@ from pyproj import Transformer
 
 from lczmap.imagery.vhr_open import OpenRasters
 from lczmap.imagery.vhr_parts import Piece
-from lczmap.imagery.vhr_warp import Colours, lattice_blocks, overlap, read_block
+from lczmap.imagery.vhr_pixels import Colours
+from lczmap.imagery.vhr_warp import lattice_blocks, overlap, read_block
 from lczmap.words.grid import PixelGrid
 
 Three = tuple[float, float, float]

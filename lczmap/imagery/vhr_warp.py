@@ -5,24 +5,21 @@ is computed in blocks of the zone's own lattice and not of the grid, so that gri
 """
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.crs import CRS
-from rasterio.enums import ColorInterp, Resampling
+from rasterio.enums import Resampling
 from rasterio.io import DatasetReader
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
-from lczmap.imagery.vhr_raster import Bands, says_nodata, valid_of
+from lczmap.imagery.vhr_pixels import HOLE_METRES, Colours, Levels, weighted, without_holes
 from lczmap.words.grid import PixelGrid
-
-Colours = NDArray[np.float32]
-"""(3, rows, columns) values of red, green and blue as the raster holds them."""
 
 BLOCK = 320
 """Side of a block, pixels; blocks start 160 pixels off the multiples, as windows with their context do."""
@@ -33,24 +30,6 @@ _ROOM = 3
 """Source pixels read around a block, in units of the kernel's radius."""
 _EDGE = 17
 """Points along an edge of a block by which its place in a raster is found."""
-_STRIP_PIXELS = 1 << 22
-"""Pixels read at a time where means are taken."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Levels:
-    """A raster and its overviews, opened when asked for."""
-
-    full: DatasetReader
-    """The raster itself."""
-    factors: tuple[int, ...]
-    """By how much its overviews are coarser, finest first."""
-    at: Callable[[int], DatasetReader]
-    """Opens the overview of that number."""
-    bands: Bands
-    """Its colours."""
-    to_raster: Callable[[int], Transformer]
-    """From a zone to its CRS, kept: each takes milliseconds to make."""
 
 
 def lattice_blocks(grid: PixelGrid) -> Iterator[PixelGrid]:
@@ -89,10 +68,13 @@ def read_block(levels: Levels, block: PixelGrid) -> tuple[Colours, NDArray[np.bo
         ratio = _ratio(raster, block, to_raster)
     shrink = max(int(min(ratio) / _MOST_SHRINK), 1)
     window = _window_under(raster, block, to_raster)
-    source = None if window is None else _with_room(raster, window, shrink, ratio)
+    holes = HOLE_METRES / block.metres if levels.fills_holes else 0.0
+    source = None if window is None else _with_room(raster, window, shrink, (ratio, holes))
     if source is None:
         return None
-    values, transform = _weighted(raster, levels, source, shrink)
+    values, transform = weighted(raster, levels, source, shrink)
+    if holes:
+        without_holes(values, shrink * block.metres / min(ratio))
     if not values[3].any():
         return None
     out = _same_pixels(values, transform, raster.crs, block)
@@ -168,66 +150,22 @@ def _with_room(
     raster: DatasetReader,
     reach: tuple[NDArray[np.float64], NDArray[np.float64]],
     shrink: int,
-    ratio: tuple[float, float],
+    around: tuple[tuple[float, float], float],
 ) -> Window | None:
     """The part of a raster that a block needs, its edges on multiples of `shrink`; may reach outside the raster.
 
     It depends on the block alone. None where they do not meet.
+
+    Args:
+        raster: the raster.
+        reach: least and greatest column and row under the block.
+        shrink: pixels of which means are taken, along each side.
+        around: source columns and rows to a grid pixel, and how many grid pixels are wanted around.
     """
-    room = [_ROOM * max(each, float(shrink)) for each in ratio]
+    ratio, margin = around
+    room = [_ROOM * max(each, float(shrink)) + margin * each for each in ratio]
     first = [math.floor((each - more) / shrink) * shrink for each, more in zip(reach[0], room, strict=True)]
     last = [math.ceil((each + more) / shrink) * shrink for each, more in zip(reach[1], room, strict=True)]
     if last[0] <= 0 or last[1] <= 0 or first[0] >= raster.width or first[1] >= raster.height:
         return None
     return Window(first[0], first[1], last[0] - first[0], last[1] - first[1])
-
-
-def _weighted(raster: DatasetReader, levels: Levels, source: Window, shrink: int) -> tuple[NDArray[np.float32], Affine]:
-    """Means of colours times data and of data, (4, rows, columns), and their geotransform; 0 outside the raster."""
-    width, height = int(source.width) // shrink, int(source.height) // shrink
-    out = np.zeros((4, height, width), np.float32)
-    rows = max(_STRIP_PIXELS // int(source.width) // shrink, 1) if shrink > 1 else height
-    for start in range(0, height, rows):
-        stop = min(start + rows, height)
-        strip = Window(source.col_off, source.row_off + start * shrink, source.width, (stop - start) * shrink)
-        inner = _inside(raster, strip)
-        if inner is None:
-            continue
-        fine = np.zeros((4, int(strip.height), int(strip.width)), np.float32)
-        top, left = int(inner.row_off - strip.row_off), int(inner.col_off - strip.col_off)
-        place = fine[:, top : top + int(inner.height), left : left + int(inner.width)]
-        pixels, masks = _read(raster, levels, inner)
-        valid = valid_of(levels.full, levels.bands, pixels, masks)
-        place[3] = valid
-        np.copyto(place[:3], pixels, where=valid, casting="unsafe")
-        if shrink == 1:
-            out[:, start:stop] = fine
-        else:
-            out[:, start:stop] = fine.reshape(4, stop - start, shrink, width, shrink).mean(axis=(2, 4))
-    corner = raster.transform * Affine.translation(source.col_off, source.row_off) * Affine.scale(shrink)
-    return out, corner
-
-
-def _read(raster: DatasetReader, levels: Levels, window: Window) -> tuple[NDArray[np.generic], NDArray[np.uint8]]:
-    """Values and masks of the colours; a service's overviews forget what their alpha band is."""
-    pixels = raster.read(levels.bands, window=window)
-    alpha = alpha_of(levels.full)
-    if alpha is not None:
-        masks = np.broadcast_to(raster.read(alpha, window=window), pixels.shape)
-    elif says_nodata(levels.full, levels.bands):
-        masks = raster.read_masks(levels.bands, window=window)
-    else:
-        masks = np.broadcast_to(np.uint8(255), pixels.shape)
-    return pixels, masks
-
-
-def alpha_of(raster: DatasetReader) -> int | None:
-    """Number of the alpha band; None where there is none."""
-    return next((index + 1 for index, each in enumerate(raster.colorinterp) if each is ColorInterp.alpha), None)
-
-
-def _inside(raster: DatasetReader, window: Window) -> Window | None:
-    left, top = max(int(window.col_off), 0), max(int(window.row_off), 0)
-    right = min(int(window.col_off + window.width), raster.width)
-    bottom = min(int(window.row_off + window.height), raster.height)
-    return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None

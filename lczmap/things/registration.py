@@ -84,8 +84,8 @@ def register(red: NDArray[np.int16], rgb: NDArray[np.uint8]) -> Registration | N
     found = _peak(surface, reach)
     if found is None:
         return None
-    down, right, peak = found
-    down, right = _refined(cross, down, right)
+    peak = found[2]
+    down, right = _refined(cross, found[0], found[1])
     return Registration(
         east=right * PIXEL_METRES,
         north=-down * PIXEL_METRES,

@@ -1,0 +1,120 @@
+"""Pixels of one very-high-resolution raster: colours weighted by where they are data, shrunk where that suffices.
+
+In: a raster at one of its levels and a window that may reach outside. Out: means of colours and of data.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import Transformer
+from rasterio.enums import ColorInterp
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+from scipy.ndimage import grey_opening
+
+from lczmap.imagery.vhr_raster import Bands, says_nodata, valid_of
+
+Colours = NDArray[np.float32]
+"""(3, rows, columns) values of red, green and blue as the raster holds them."""
+
+HOLE_METRES = 32
+"""Pure white as wide as this both ways is a hole that was filled, where a raster does not say what its holes are."""
+_WHITE = 252.5
+_STRIP_PIXELS = 1 << 22
+"""Pixels read at a time where means are taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Levels:
+    """A raster and its overviews, opened when asked for."""
+
+    full: DatasetReader
+    """The raster itself."""
+    factors: tuple[int, ...]
+    """By how much its overviews are coarser, finest first."""
+    at: Callable[[int], DatasetReader]
+    """Opens the overview of that number."""
+    bands: Bands
+    """Its colours."""
+    to_raster: Callable[[int], Transformer]
+    """From a zone to its CRS, kept: each takes milliseconds to make."""
+
+    @property
+    def fills_holes(self) -> bool:
+        """Whether holes may be filled with white: it is of 8 bits and says of no pixel that it is no data."""
+        return self.full.dtypes[self.bands[0] - 1] == "uint8" and not says_nodata(self.full, self.bands)
+
+
+def weighted(raster: DatasetReader, levels: Levels, source: Window, shrink: int) -> tuple[NDArray[np.float32], Affine]:
+    """Means of colours times data and of data, (4, rows, columns), and their geotransform; 0 outside the raster.
+
+    Args:
+        raster: one of the levels.
+        levels: all of them.
+        source: window of the raster, may reach outside; its sides are multiples of `shrink`.
+        shrink: pixels of which means are taken, along each side.
+    """
+    width, height = int(source.width) // shrink, int(source.height) // shrink
+    out = np.zeros((4, height, width), np.float32)
+    rows = max(_STRIP_PIXELS // int(source.width) // shrink, 1) if shrink > 1 else height
+    for start in range(0, height, rows):
+        stop = min(start + rows, height)
+        strip = Window(source.col_off, source.row_off + start * shrink, source.width, (stop - start) * shrink)
+        inner = _inside(raster, strip)
+        if inner is None:
+            continue
+        fine = np.zeros((4, int(strip.height), int(strip.width)), np.float32)
+        top, left = int(inner.row_off - strip.row_off), int(inner.col_off - strip.col_off)
+        place = fine[:, top : top + int(inner.height), left : left + int(inner.width)]
+        pixels, masks = _read(raster, levels, inner)
+        valid = valid_of(levels.full, levels.bands, pixels, masks)
+        place[3] = valid
+        np.copyto(place[:3], pixels, where=valid, casting="unsafe")
+        if shrink == 1:
+            out[:, start:stop] = fine
+        else:
+            out[:, start:stop] = fine.reshape(4, stop - start, shrink, width, shrink).mean(axis=(2, 4))
+    corner = raster.transform * Affine.translation(source.col_off, source.row_off) * Affine.scale(shrink)
+    return out, corner
+
+
+def _read(raster: DatasetReader, levels: Levels, window: Window) -> tuple[NDArray[np.generic], NDArray[np.uint8]]:
+    """Values and masks of the colours; a service's overviews forget what their alpha band is."""
+    pixels = raster.read(levels.bands, window=window)
+    alpha = alpha_of(levels.full)
+    if alpha is not None:
+        masks = np.broadcast_to(raster.read(alpha, window=window), pixels.shape)
+    elif says_nodata(levels.full, levels.bands):
+        masks = raster.read_masks(levels.bands, window=window)
+    else:
+        masks = np.broadcast_to(np.uint8(255), pixels.shape)
+    return pixels, masks
+
+
+def alpha_of(raster: DatasetReader) -> int | None:
+    """Number of the alpha band; None where there is none."""
+    return next((index + 1 for index, each in enumerate(raster.colorinterp) if each is ColorInterp.alpha), None)
+
+
+def _inside(raster: DatasetReader, window: Window) -> Window | None:
+    left, top = max(int(window.col_off), 0), max(int(window.row_off), 0)
+    right = min(int(window.col_off + window.width), raster.width)
+    bottom = min(int(window.row_off + window.height), raster.height)
+    return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
+
+
+def without_holes(values: NDArray[np.float32], metres: float) -> None:
+    """Take away, in place, what is pure white over a square of `HOLE_METRES`.
+
+    Args:
+        values: (4, rows, columns) as `weighted` gives them; the margin that is wide enough is read around what counts.
+        metres: pixel side.
+    """
+    side = max(round(HOLE_METRES / metres), 3)
+    white = ((values[:3] >= _WHITE * np.maximum(values[3], 0.5)).all(axis=0) | (values[3] == 0)).astype(np.uint8)
+    if white.any() and not white.all():
+        white = grey_opening(white, size=(side, side), mode="nearest")
+    values[:, white > 0] = 0
