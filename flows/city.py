@@ -82,6 +82,8 @@ def map_city(  # noqa: PLR0913 - one parameter a field of the form that Prefect 
     aoi: str | None = None,
     source: str | None = None,
     posting: int = 320,
+    vhr: str | None = None,
+    segmenter: str | None = None,
     out: str = "lczmap-out",
     device: str = "auto",
 ) -> str:
@@ -93,6 +95,9 @@ def map_city(  # noqa: PLR0913 - one parameter a field of the form that Prefect 
         aoi: vector file or `west,south,east,north`.
         source: name, address or folder of a source of imagery.
         posting: metres between cell centres.
+        vhr: name, address, template or path of VHR imagery, the same for every worker; none by default. A key is
+            given as `${NAME}`, filled from the workers' environment: Prefect shows parameters to everybody.
+        segmenter: name of what cuts the VHR imagery.
         out: folder of products, the same for every worker.
         device: `cpu`, `cuda` or `auto`.
 
@@ -105,6 +110,8 @@ def map_city(  # noqa: PLR0913 - one parameter a field of the form that Prefect 
         period=period,
         source=source,
         posting=str(posting),
+        vhr=vhr,
+        segmenter=segmenter,
         device=device,
         yes=True,
     )
@@ -147,6 +154,8 @@ def left_out(plan_key: str, errors: Sequence[LczmapError], site: Site) -> str:
 @click.option("--aoi", help="GeoJSON, GPKG or west,south,east,north instead of a city.")
 @click.option("--source", help="Imagery source: name, address or folder.")
 @click.option("--posting", type=int, default=320, show_default=True, help="Metres between cell centres.")
+@click.option("--vhr", help="VHR imagery: name, address, template or path.")
+@click.option("--segmenter", help="What cuts the VHR imagery.")
 @click.option("--out", default="lczmap-out", show_default=True, help="Folder.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
 def main(**wanted: str | int | None) -> None:

@@ -50,7 +50,7 @@ CARD = ModelCard(
 )
 
 GRAPH_CARD = replace(CARD, name="fake-gcn", title="A fake reader of graphs", role="graph", architecture="gcn", bands=())
-SHIFT = Registration(east=9.25, north=-6.5, peak=0.75, share=0.5)  # 11.3 m
+SHIFT = Registration(east=9.25, north=-6.5, peak=40.0, share=0.5)  # 11.3 m
 
 
 def aoi_plan(posting: Posting, *, scenes: Sequence[Scene] = (), period: str = "2024") -> Plan:

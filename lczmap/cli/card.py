@@ -1,9 +1,11 @@
-"""A model card in words for people: `lczmap models NAME`."""
+"""A model card, or a segmenter's specification, in words for people: `lczmap models NAME`."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 from lczmap.words.modelcard import MetricTable, ModelCard
+from lczmap.words.segmenter import SegmenterSpec
 
 WIDTH = 100
 """Letters on a line."""
@@ -19,8 +21,8 @@ def card_lines(card: ModelCard) -> Iterator[str]:
         "role": card.role,
         "architecture": card.architecture,
         "state": "provisional" if card.provisional else "released",
-        "takes": f"{card.patch_pixels}x{card.patch_pixels} pixels of {' '.join(card.bands)}, {card.units}",
-        "gives": f"{card.classes} probabilities, logits divided by {card.temperature:g}",
+        "takes": _takes(card),
+        "gives": _gives(card),
         "weights": f"{card.weights}, SHA-256 {card.sha256[:16]}...",
         "licence": card.licence,
     }
@@ -39,6 +41,49 @@ def card_lines(card: ModelCard) -> Iterator[str]:
         yield from _wrapped(f"{table.heading[:1].upper()}{table.heading[1:]}", "", "")
         if table.rows:
             yield from _figures(table)
+
+
+def segmenter_lines(spec: SegmenterSpec) -> Iterator[str]:
+    """A segmenter's specification, field by field, as `[segmenter_settings]` takes them."""
+    yield f"Segmenter {spec.name}: {spec.network}, {prompts_told(spec)}, weights: {weights_told(spec)}"
+    for name, value in asdict(spec).items():
+        if name not in {"name", "network"}:
+            yield f"  {name:<20} {value}"
+    yield f"  {'digest':<20} {spec.digest[:16]}..."
+
+
+def prompts_told(spec: SegmenterSpec) -> str:
+    """How a segmenter is prompted, in few words."""
+    if spec.network == "slic":
+        return f"superpixels of {spec.pitch_metres:g} m"
+    if spec.mode == "cell":
+        return f"{spec.points_per_side}x{spec.points_per_side} a cell, {spec.crop_layers} layer of crops"
+    return f"every {spec.pitch_metres:.3g} m"
+
+
+def weights_told(spec: SegmenterSpec) -> str:
+    """Where a segmenter's weights come from, in few words."""
+    return {"slic": "none needed", "sam-tiny": "shipped"}.get(spec.network, f"Meta's {spec.network}, --checkpoint")
+
+
+def _takes(card: ModelCard) -> str:
+    """What the model eats, by its role."""
+    match card.role:
+        case "sentinel":
+            return f"{card.patch_pixels}x{card.patch_pixels} pixels of {' '.join(card.bands)}, {card.units}"
+        case "graph":
+            nodes = f"graphs whose nodes have {', '.join(card.features)} ({card.units})"
+            return f"{nodes}, of instances as {card.segmenter_name} cuts them"
+        case "segmenter":
+            return card.units
+
+
+def _gives(card: ModelCard) -> str:
+    """What the model gives, and how its pair is weighed."""
+    if card.role == "segmenter":
+        return "instances"
+    told = f"{card.classes} probabilities, logits divided by {card.temperature:g}"
+    return told if card.role == "sentinel" else f"{told}; its pair gives the Sentinel stream {card.sentinel_weight:g}"
 
 
 def _figures(table: MetricTable) -> Iterator[str]:

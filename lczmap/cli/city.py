@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lczmap.cli.options import Asked, Shared, confirm_size, run_options
+from lczmap.cli.second import check_replayed, offer, tell_image, with_checkpoint
 from lczmap.cli.speak import Voice
 from lczmap.words.errors import SpecError, UsageError
 from lczmap.words.event import counted
@@ -48,6 +49,7 @@ def city(  # noqa: PLR0913 - one parameter an option
     \b
     lczmap city Hangzhou --date 2023-H1
     lczmap city --aoi 13.29,52.49,13.34,52.52 --date 2024-10 --posting 100
+    lczmap city --aoi area.geojson --date 2023 --vhr orthophoto.tif
     """  # noqa: D301 - \b keeps click from wrapping the examples
     asked = Asked(**shared)  # type: ignore[arg-type]
     voice = Voice(as_json=asked.as_json, quiet=quiet)
@@ -58,6 +60,9 @@ def city(  # noqa: PLR0913 - one parameter an option
     areas = cover(place, spec.posting)
     state(place, spec, areas, voice)
     confirm_size(areas, spec.posting, yes=asked.yes)
+    if frozen is None:
+        offer(place, spec, asked.vhr, voice)
+    site = with_checkpoint(site, spec, asked.checkpoint, voice)
     return map_and_tell(place, spec, site, voice, frozen=frozen, fresh=fresh, clip=clip, allow_gaps=allow_gaps)
 
 
@@ -113,6 +118,7 @@ def map_and_tell(  # noqa: PLR0913 - what the command's options come down to
     choose_device(site.device)
     with voice.listening() as tell:
         ready = run.plan(place, spec, site, tell=tell) if frozen is None else run.replay(frozen, site, tell=tell)
+        tell_image(ready, voice)
         product = run.carry_out(ready, site, tell=tell, manner=run.Manner(fresh=fresh, clip=clip))
     gaps = product.nodata_share
     partial = gaps > GAPS_ALLOWED
@@ -167,7 +173,8 @@ def _manifest(path: Path, asked: Asked) -> Plan:
     from lczmap.words.manifest import plan_of  # noqa: PLC0415 - seldom needed
 
     also = {"NAME": asked.city, "--aoi": asked.aoi, "--date": asked.period, "--posting": asked.posting,
-            "--zone": asked.zone, "--spec": asked.spec_file, "--name": asked.name}  # fmt: skip
+            "--zone": asked.zone, "--spec": asked.spec_file, "--name": asked.name,
+            "--segmenter": asked.segmenter, "--graph-model": asked.graph_model}  # fmt: skip
     given = [label for label, value in also.items() if value is not None]
     if given:
         raise UsageError(f"--from says everything already, got also {', '.join(given)}; leave that out.")
@@ -181,4 +188,5 @@ def _manifest(path: Path, asked: Asked) -> Plan:
             f"The manifest's imagery comes from {frozen.spec.source!r}, got also --source {asked.source!r}; "
             "leave that out."
         )
+    check_replayed(frozen, asked.vhr)
     return frozen

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -31,6 +32,8 @@ def doctor(*, out: Path, as_json: bool) -> None:
         "torch": _torch,
         "gdal": _gdal,
         "models": _models,
+        "segmentation": _segmentation,
+        "graphs": _graphs,
         "flows": _prefect,
     }
     voice, failed = Voice(as_json=as_json), []
@@ -88,6 +91,18 @@ def _models() -> str:
         weights.check_digest(card)
         names.append(card.name)
     return f"{', '.join(names)}: files are those of their cards"
+
+
+def _segmentation() -> str:
+    from lczmap.segment.vision import segment_anything, vision_runs  # noqa: PLC0415 - brings torch
+
+    segment_anything()
+    boxes = "torchvision" if vision_runs() else "a stand-in for torchvision, which does not work here; nothing to do"
+    return f"segment-anything {version('segment-anything')} with {boxes}"
+
+
+def _graphs() -> str:
+    return f"torch-geometric {version('torch-geometric')}, scikit-image {version('scikit-image')}"
 
 
 def _prefect() -> str:

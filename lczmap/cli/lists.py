@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from lczmap import catalog, weights
-from lczmap.cli.card import card_lines
+from lczmap.cli.card import card_lines, prompts_told, segmenter_lines, weights_told
 from lczmap.cli.speak import Voice, echo
 from lczmap.words.grid import TILE_METRES
 from lczmap.words.place import Place, cover
@@ -36,7 +36,9 @@ def cities(name: str | None, *, as_json: bool) -> None:
 @click.command()
 @_as_json
 def sources(*, as_json: bool) -> None:
-    """List the sources of Sentinel-2 imagery; an address or a folder will do as well."""
+    """List the sources of imagery, Sentinel-2 and VHR; an address, a folder or a raster will do as well."""
+    voice = Voice(as_json=as_json)
+    voice.say("Sentinel-2 (--source)")
     for number, rules in enumerate(catalog.sources()):
         lines = {
             "title": rules.title,
@@ -45,22 +47,44 @@ def sources(*, as_json: bool) -> None:
             "licence": rules.licence,
             "notes": rules.notes,
         }
-        Voice(as_json=as_json).fact("source", {"name": rules.name, **lines})
-        if not as_json:
-            echo(f"{rules.name}{' (default)' if number == 0 else ''}")
-            for label, text in lines.items():
-                echo(textwrap.fill(text, 100, initial_indent=f"  {label:<12} ", subsequent_indent=" " * 15))
+        _source(voice, "source", rules.name, lines, default=number == 0)
+    voice.say()
+    voice.say("Very-high-resolution images (--vhr)")
+    for image in catalog.vhr_sources():
+        lines = {
+            "title": image.title,
+            "address": image.url,
+            "attribution": image.attribution,
+            "licence": image.licence,
+            "notes": image.notes,
+        }
+        _source(voice, "vhr_source", image.name, lines)
+
+
+def _source(voice: Voice, kind: str, name: str, lines: Mapping[str, str], *, default: bool = False) -> None:
+    """One source, for machines or for people."""
+    voice.fact(kind, {"name": name, **lines})
+    voice.say(f"{name}{' (default)' if default else ''}")
+    for label, text in lines.items():
+        if text:
+            voice.say(textwrap.fill(text, 100, initial_indent=f"  {label:<12} ", subsequent_indent=" " * 15))
 
 
 @click.command()
 @click.argument("name", required=False)
 @_as_json
 def models(name: str | None, *, as_json: bool) -> None:
-    """List the models that come with lczmap, or show the card of NAME."""
+    """List the models and segmenters, or show the card or specification of NAME."""
+    cut = {entry.spec.name: entry.spec for entry in catalog.segmenters()}
+    if name in cut and name not in weights.shipped_names():
+        Voice(as_json=as_json).fact("segmenter", {**asdict(cut[name]), "digest": cut[name].digest})
+        Voice(as_json=as_json).say("\n".join(segmenter_lines(cut[name])))
+        return
     if name:
         card = weights.find_card(name)
         Voice(as_json=as_json).fact("model", asdict(card))
-        Voice(as_json=as_json).say("\n".join(card_lines(card)))
+        told = [*card_lines(card), *(["", *segmenter_lines(cut[name])] if name in cut else [])]
+        Voice(as_json=as_json).say("\n".join(told))
         return
     rows = [
         {
@@ -73,6 +97,19 @@ def models(name: str | None, *, as_json: bool) -> None:
         for card in weights.shipped_cards()
     ]
     _table(rows, as_json=as_json, kind="model")
+    Voice(as_json=as_json).say("\nSegmenters of the VHR image (--segmenter):")
+    _table([_segmenter_row(entry) for entry in catalog.segmenters()], as_json=as_json, kind="segmenter")
+
+
+def _segmenter_row(entry: catalog.NamedSegmenter) -> Mapping[str, str | int]:
+    spec = entry.spec
+    return {
+        "name": spec.name,
+        "title": entry.title,
+        "mode": spec.mode,
+        "prompts": prompts_told(spec),
+        "weights": weights_told(spec),
+    }
 
 
 def _city_row(place: Place) -> Mapping[str, str | int]:

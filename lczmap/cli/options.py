@@ -11,10 +11,12 @@ from typing import TypeVar, cast, get_args, get_origin
 import click
 
 from lczmap import catalog
+from lczmap.cli.second import FETCH, check_second_stream, typed_vhr, vhr_name
 from lczmap.words.errors import SpecError, UnconfirmedSizeError, UsageError
 from lczmap.words.grid import POSTINGS, Posting, posting_of
 from lczmap.words.period import parse_period
 from lczmap.words.place import Place, TileArea
+from lczmap.words.segmenter import SegmenterSpec
 from lczmap.words.site import Site
 from lczmap.words.spec import CompositeMethod, RunSpec
 
@@ -34,6 +36,19 @@ _OPTIONS = (
         "--posting",
         type=click.Choice([str(posting) for posting in POSTINGS]),
         help="Metres between cell centres [320]; 100 is what WRF and WUDAPT users expect.",
+    ),
+    click.option(
+        "--vhr",
+        metavar="NAME|URL|PATH|none",
+        help="VHR imagery for the second stream [none]: a name of `lczmap sources`, a raster, a folder or STAC "
+        "collection of them, or a template with {z}, {x}, {y}.",
+    ),
+    click.option("--segmenter", metavar="NAME", help="What cuts the VHR image [sam-tiny]; see `lczmap models`."),
+    click.option("--graph-model", metavar="NAME", help="Classifier of the instances [gcn-sam-tiny]."),
+    click.option(
+        "--checkpoint",
+        metavar="PATH|fetch",
+        help="Official weights of Segment Anything, for the segmenters that want them.",
     ),
     click.option("--name", metavar="NAME", help="Name of the place in files and folders."),
     click.option("--zone", metavar="ZONE", help="UTM zone such as 33N; by default the place's own."),
@@ -66,6 +81,14 @@ class Asked:
     """Imagery source as text."""
     posting: str | None = None
     """Posting as text."""
+    vhr: str | None = None
+    """VHR imagery as text."""
+    segmenter: str | None = None
+    """Segmenter by name."""
+    graph_model: str | None = None
+    """Classifier of instance graphs by name."""
+    checkpoint: str | None = None
+    """Path of official weights, or `fetch`."""
     name: str | None = None
     """Name of the place in files."""
     zone: str | None = None
@@ -109,26 +132,48 @@ class Asked:
             values["source"] = self.source
         if self.posting is not None:
             values["posting"] = posting_of(int(self.posting))
+        for name in ("vhr", "segmenter", "graph_model"):
+            if getattr(self, name) is not None:
+                values[name] = getattr(self, name)
+        values["vhr"] = vhr_name(str(values.get("vhr", "none")))
         spec = RunSpec(period=parse_period(text, today=date.today()), **values)  # type: ignore[arg-type] # noqa: DTZ011
+        check_second_stream(spec, self.of_second_stream)
         rules = catalog.source(spec.source)
         return spec if rules.url is not None else replace(spec, source=rules.name)
 
     def site(self, spec: RunSpec, out: Path) -> Site:
-        """Where the work happens; a path given as source is remembered here and nowhere else.
+        """Where the work happens; a path given as source or VHR image is remembered here and nowhere else.
 
         Raises:
-            UsageError: the plan's source lies on disk and its path was not given.
+            UsageError: the plan's source or VHR image lies on disk and its path was not given.
         """
         local = None
         if spec.source == "local":
-            text = self.source
-            if text is None and self.spec_file is not None:
-                text = str(_spec_values(self.spec_file).get("source", ""))
+            text = self._given("source")
             if not text:
                 raise UsageError("This plan's imagery lies on disk; name the catalogue's path again with --source.")
             catalog.catalogue_file(text)
             local = Path(text)
-        return Site(out=out, local_source=local, device=self.device, threads=self.threads)
+        return Site(
+            out=out,
+            local_source=local,
+            vhr=typed_vhr(spec, self._given("vhr")),
+            checkpoint=None if self.checkpoint in (None, FETCH) else Path(self.checkpoint),
+            device=self.device,
+            threads=self.threads,
+        )
+
+    @property
+    def of_second_stream(self) -> dict[str, str | None]:
+        """Value by name of the options that only the second stream takes."""
+        return {"--segmenter": self.segmenter, "--graph-model": self.graph_model, "--checkpoint": self.checkpoint}
+
+    def _given(self, name: str) -> str | None:
+        """An option's text, or the spec file's; None where neither says."""
+        text: str | None = getattr(self, name)
+        if text is None and self.spec_file is not None:
+            text = str(_spec_values(self.spec_file).get(name, "")) or None
+        return text
 
 
 def confirm_size(areas: tuple[TileArea, ...], posting: Posting, *, yes: bool) -> None:
@@ -151,21 +196,32 @@ def _spec_values(path: Path) -> dict[str, object]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SpecError(f"The spec file {path.name} cannot be read ({error}); expected a TOML file.") from error
-    composite = table.pop("composite", {})
-    if not isinstance(composite, dict):
-        raise SpecError(f"`composite` in {path.name} is {composite!r}, expected a table [composite].")
+    composite, settings = (_subtable(table, name, path.name) for name in ("composite", "segmenter_settings"))
     values = _known(table, RunSpec, path.name)
+    if settings:
+        values["segmenter_settings"] = _known(settings, SegmenterSpec, f"{path.name} [segmenter_settings]")
     if composite:
-        if isinstance(composite.get("scl_dropped"), list):
-            composite["scl_dropped"] = tuple(composite["scl_dropped"])
-        settings = _known(composite, CompositeMethod, f"{path.name} [composite]")
-        values["composite"] = CompositeMethod(**settings)  # type: ignore[arg-type]
+        dropped = composite.get("scl_dropped")
+        if isinstance(dropped, list):
+            composite["scl_dropped"] = tuple(dropped)
+        method = _known(composite, CompositeMethod, f"{path.name} [composite]")
+        values["composite"] = CompositeMethod(**method)  # type: ignore[arg-type]
     if isinstance(values.get("posting"), int):
         values["posting"] = posting_of(cast("int", values["posting"]))
     return values
 
 
-def _known(table: Mapping[str, object], kind: type[RunSpec | CompositeMethod], where: str) -> dict[str, object]:
+def _subtable(table: dict[str, object], name: str, where: str) -> dict[str, object]:
+    """Take a table out of a table; empty where there is none."""
+    value = table.pop(name, {})
+    if not isinstance(value, dict):
+        raise SpecError(f"`{name}` in {where} is {value!r}, expected a table [{name}].")
+    return value
+
+
+def _known(
+    table: Mapping[str, object], kind: type[RunSpec | CompositeMethod | SegmenterSpec], where: str
+) -> dict[str, object]:
     """Refuse settings that do not exist, suggesting the near ones, and values of another kind."""
     kinds = {entry.name: _kinds(entry.type) for entry in fields(kind)}
     for name, value in table.items():

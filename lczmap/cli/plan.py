@@ -1,5 +1,6 @@
 """`lczmap plan`: what a run would take, before it is run."""
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import click
 
 from lczmap.cli.city import state
 from lczmap.cli.options import Asked, Shared, run_options
+from lczmap.cli.second import offer, tell_image, with_checkpoint
 from lczmap.cli.speak import Voice
 from lczmap.words.errors import OutputPathError
 from lczmap.words.estimate import Estimate, estimate
@@ -32,6 +34,8 @@ def plan(*, write: Path | None, **shared: Shared) -> int:
     state(place, spec, cover(place, spec.posting), voice)
     if spec.posting == 320 and asked.posting is None:
         voice.say("Posting 320 m is the paper's paired cell; WRF and WUDAPT users expect --posting 100.")
+    offer(place, spec, asked.vhr, voice)
+    site = with_checkpoint(site, spec, asked.checkpoint, voice)
 
     from lczmap import assemble, run  # noqa: PLC0415 - brings torch and xarray
     from lczmap.store.disk import check_writable  # noqa: PLC0415
@@ -41,8 +45,11 @@ def plan(*, write: Path | None, **shared: Shared) -> int:
 
     with voice.listening() as tell:
         frozen = run.plan(place, spec, site, tell=tell)
-    reckoned = estimate(frozen, patches_per_second=assemble.measured_rate(spec, site))
-    _tell(frozen, reckoned, voice)
+    patches, frames = assemble.measured_rate(spec, site), math.inf
+    if frozen.vhr is not None:
+        voice.say("Timing the segmenter on a window of the VHR image ...")
+        frames = assemble.measured_frame_rate(frozen, site)
+    _tell(frozen, estimate(frozen, patches_per_second=patches, frames_per_second=frames), voice)
     if write is not None:
         try:
             write.write_text(manifest_of(frozen), encoding="utf-8")
@@ -51,6 +58,7 @@ def plan(*, write: Path | None, **shared: Shared) -> int:
                 f"The plan cannot be written to {write} ({error.strerror}); name another file."
             ) from error
         again = f" --source {site.local_source}" if site.local_source is not None else ""
+        again += f" --vhr {site.vhr}" if site.vhr is not None else ""
         voice.say(f"Plan written to {write}; run it with: lczmap city --from {write}{again}")
     return 0
 
@@ -69,11 +77,25 @@ def _tell(frozen: Plan, reckoned: Estimate, voice: Voice) -> None:
         voice.say(f"           and {len(frozen.skipped) - 5} more")
     egress = " (egress, if it charges)" if frozen.source.url is not None else ""
     voice.say(f"Read       about {reckoned.read_gigabytes:.2g} GB from {frozen.source.title}{egress}")
+    _tell_second_stream(frozen, reckoned, voice)
     voice.say(f"Stored     about {reckoned.stored_gigabytes:.2g} GB")
     voice.say(f"Memory     about {reckoned.memory_gigabytes:.1f} GB")
-    voice.say(f"Time       about {_spell(reckoned.seconds)} to classify on this machine, plus reading")
+    cut = f", {_spell(reckoned.segment_seconds)} to segment" if frozen.vhr is not None else ""
+    voice.say(f"Time       about {_spell(reckoned.seconds)} to classify{cut} on this machine, plus reading")
     skipped = [asdict(entry) for entry in frozen.skipped]
     voice.fact("plan", {**asdict(reckoned), "unmasked": unmasked, "skipped": skipped})
+
+
+def _tell_second_stream(frozen: Plan, reckoned: Estimate, voice: Voice) -> None:
+    """The VHR image and what is cut from it; nothing where there is none."""
+    if frozen.vhr is None or frozen.segmenter is None:
+        return
+    tell_image(frozen, voice)
+    prompts = f", about {reckoned.prompts:,} prompts" if reckoned.prompts else ""
+    kind = "window" if frozen.segmenter.mode == "window" else "cell"
+    side = frozen.segmenter.frame_metres
+    voice.say(f"Segment    {counted(reckoned.frames, kind)} of {side} m{prompts}, by {frozen.segmenter.name}")
+    voice.say(f"VHR read   up to {reckoned.vhr_gigabytes:.2g} GB before compression")
 
 
 def _spell(seconds: float) -> str:

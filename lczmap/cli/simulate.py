@@ -46,7 +46,8 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     if made.vhr is not None:
         voice.say(f"At 1 m: {made.vhr}")
     voice.say(f"True map: {made.truth} (and truth_160, truth_100, truth_80 beside it)")
-    voice.say(f"Map it: lczmap city --aoi {box} --date {made.period} --source {made.catalogue}")
+    image = f" --vhr {made.vhr.parents[1]}" if made.vhr is not None else ""
+    voice.say(f"Map it: lczmap city --aoi {box} --date {made.period} --source {made.catalogue}{image}")
     paths = {"catalogue": str(made.catalogue), "vhr": str(made.vhr) if made.vhr else None, "truth": str(made.truth)}
     voice.fact("simulated", {**paths, "aoi": box, "date": made.period})
     return 0

@@ -256,13 +256,13 @@ def _second_stream(vhr: Table) -> str:
     if not vhr:
         return ""
     cells, spec, taken = _table(vhr["cells"]), _table(vhr["segmenter"]), [str(day) for day in _list(vhr["taken"])]
-    days = " to ".join(dict.fromkeys(taken)) or "nobody knows when"
+    days = f"taken {' to '.join(dict.fromkeys(taken))}" if taken else "nobody says when it was taken"
     far = "" if vhr["days_from_period"] is None else f", {_number(vhr['days_from_period']):,.0f} days from the period"
     settings = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in spec.items() if key != "digest")
     attribution = f" {_text(vhr['attribution'])}." if vhr["attribution"] else ""
     image = (
-        f"<p>{_text(vhr['name'])}: {counted(len(_list(vhr['parts'])), 'raster')}, {_number(vhr['metres']):g} m pixels, "
-        f"taken {_text(days)}{_text(far)}.{attribution}</p>"
+        f"<p>{_text(vhr['name'])}: {counted(len(_list(vhr['parts'])), 'raster')}, {_number(vhr['metres']):.3g} m "
+        f"pixels, {_text(days)}{_text(far)}.{attribution}</p>"
     )
     votes = (
         f"<p>It shows {cells['shown']:,} of the wanted cells ({cells['shown_percent']} %); "
@@ -297,12 +297,12 @@ def _registrations(tiles: Sequence[Table]) -> str:
         else (
             tile["tile"],
             *(f"{_number(tile[name]):.1f}" for name in ("east", "north", "metres")),
-            f"{_number(tile['peak']):.2f}",
+            f"{_number(tile['peak']):.0f}",
             "beyond 10 m, flagged" if tile["flagged"] else "within 10 m",
         )
         for tile in tiles[:SKIPPED_SHOWN]
     ]
-    heads = ("Tile", "#East m", "#North m", "#Shift m", "#Agreement", "")
+    heads = ("Tile", "#East m", "#North m", "#Shift m", "#Peak, deviations", "")
     return f"<h3>Registration against Sentinel-2</h3>{_rows(heads, rows)}"
 
 

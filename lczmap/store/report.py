@@ -4,12 +4,14 @@ One set of facts, written twice: `report.json` for machines and `report.html` fo
 """
 
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 from lczmap.store.about import SOFTWARE, Json, attribution, days, scene_href, without_paths
 from lczmap.store.layers import Mosaic
 from lczmap.store.product import CAVEAT, ProductRequest
 from lczmap.store.secondstream import stream_facts, stream_warnings
 from lczmap.things.areas import ClassArea
+from lczmap.words.event import Stage
 from lczmap.words.modelcard import ModelCard
 from lczmap.words.plan import Plan
 from lczmap.words.quality import GAPS_ALLOWED, MEANINGS, Quality
@@ -81,7 +83,7 @@ def report_of(request: ProductRequest, mosaic: Mosaic, areas: Sequence[ClassArea
         "models": [{"role": model.role, "name": model.name, "sha256": model.sha256} for model in plan.models],
         "cards": [_card(card) for card in request.cards],
         "precision": plan.spec.precision,
-        "seconds": {stage: round(seconds, 2) for stage, seconds in request.timings.items()},
+        "seconds": {stage: round(request.timings[stage], 2) for stage in get_args(Stage) if stage in request.timings},
         "caveat": CAVEAT,
     }
 

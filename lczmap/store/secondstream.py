@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from math import hypot
 from urllib.parse import quote
 
 from lczmap.store.about import Json, without_paths
@@ -136,7 +135,7 @@ def _registration(tile: str, mosaic: Mosaic) -> dict[str, Json]:
     if found is None:
         return {"tile": tile, "metres": None}
     figures: Mapping[str, float] = {
-        "east": found.east, "north": found.north, "metres": hypot(found.east, found.north),
+        "east": found.east, "north": found.north, "metres": found.metres,
         "peak": found.peak, "share": found.share,
     }  # fmt: skip
     return {"tile": tile, **{name: round(value, 2) for name, value in figures.items()}, "flagged": found.misregistered}
