@@ -8,7 +8,9 @@ import hashlib
 import logging
 import os
 import pickle
+import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -126,7 +128,8 @@ def fetch_checkpoint(network: VitNetwork, folder: Path) -> Path:
                 f"The checkpoint cannot be written to {folder} ({error.strerror}); choose another."
             ) from None
         finally:
-            part.unlink(missing_ok=True)
+            with suppress(NotADirectoryError):
+                part.unlink(missing_ok=True)
     return target
 
 
@@ -158,7 +161,10 @@ def _md5(path: Path) -> str:
 def _unpickled(path: Path) -> dict[str, torch.Tensor]:
     """Every tensor of a file; whatever else it holds is refused unopened."""
     try:
-        content: object = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # torch warns of pickle protocols it may not read: what it cannot read is refused here anyway
+            warnings.simplefilter("ignore")
+            content: object = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # weights_only names the forbidden function; a file that is no pickle at all fails in the same class
         if "Unsupported" in str(error) or "WeightsUnpickler" in str(error) or "GLOBAL" in str(error):
