@@ -59,19 +59,23 @@ class Network:
         return self.side // self.patch if self.fixed else -(-side // self.patch)
 
     def embed(self, pictures: NDArray[np.uint8], side: int) -> Tensor:
-        """Embeddings (n, channels, tokens, tokens) of square pictures (n, s, s, 3) enlarged or shrunk to `side`.
+        """Embeddings (n, channels, tokens, tokens) of square pictures (n, s, s, 3) enlarged or shrunk to `side`."""
+        values = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).float()
+        if values.shape[2] != side:
+            values = functional.interpolate(values, (side, side), mode="bilinear", antialias=side < values.shape[2])
+        return self.encode(values)
+
+    def encode(self, values: Tensor) -> Tensor:
+        """Embeddings of pictures (n, 3, rows, columns) of 0 to 255.
 
         Short of whole tokens, or of a fixed side, they are padded to the right and below, after normalising, as
         segment-anything's `Sam.preprocess` does.
         """
-        values = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).float()
-        if values.shape[2] != side:
-            values = functional.interpolate(values, (side, side), mode="bilinear", antialias=side < values.shape[2])
+        side = max(values.shape[2:])
         mean, spread = cast("Tensor", self.sam.pixel_mean), cast("Tensor", self.sam.pixel_std)
         values = (values - mean) / spread
-        missing = self.tokens(side) * self.patch - side
-        if missing:
-            values = functional.pad(values, (0, missing, 0, missing))
+        whole = self.tokens(side) * self.patch
+        values = functional.pad(values, (0, whole - values.shape[3], 0, whole - values.shape[2]))
         embeddings: Tensor = self.sam.image_encoder(values.to(self.dtype))
         return embeddings
 

@@ -36,22 +36,28 @@ def _cleaned(mask: NDArray[np.bool_], least: float) -> NDArray[np.bool_]:
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(rows):
         return mask if mask.size >= least else ~mask
-    top, left = max(rows[0] - 1, 0), max(columns[0] - 1, 0)
-    box = np.s_[top : rows[-1] + 2, left : columns[-1] + 2]
-    across = (rows[0] == 0 and rows[-1] == len(mask) - 1) or (columns[0] == 0 and columns[-1] == mask.shape[1] - 1)
-    if across:  # the background falls into parts: no shortcut
-        return _without_islands(_without_holes(mask, least, outside=0), least)
+    box = np.s_[max(rows[0] - 1, 0) : rows[-1] + 2, max(columns[0] - 1, 0) : columns[-1] + 2]
+    last_row, last_column = len(mask) - 1, mask.shape[1] - 1
+    across = (rows[0] == 0 and rows[-1] == last_row) or (columns[0] == 0 and columns[-1] == last_column)
+    outside = mask.size - mask[box].size
+    if across or outside < least:
+        # what surrounds the box falls into parts, or is itself small: no shortcut
+        return _without_islands(_without_holes(mask, least, (0, 0), outside=0), least)
+    # a corner of the box that surely lies outside the mask
+    corner = (0 if rows[0] > 0 else -1, 0 if columns[0] > 0 else -1)
     cleaned = mask.copy()
-    cleaned[box] = _without_islands(_without_holes(mask[box], least, outside=mask.size - mask[box].size), least)
+    cleaned[box] = _without_islands(_without_holes(mask[box], least, corner, outside=outside), least)
     return cleaned
 
 
-def _without_holes(mask: NDArray[np.bool_], least: float, *, outside: int) -> NDArray[np.bool_]:
-    """Fill small regions of background; the one that reaches a corner goes on for `outside` pixels more."""
+def _without_holes(
+    mask: NDArray[np.bool_], least: float, corner: tuple[int, int], *, outside: int
+) -> NDArray[np.bool_]:
+    """Fill small regions of background; the one at a corner goes on for `outside` pixels more."""
     regions, _ = ndimage.label(~mask, structure=EIGHT)
     sizes = np.bincount(regions.ravel())
-    if outside:  # a line of background runs along at least two neighbouring sides, and so through a corner
-        sizes[[regions[corner] for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)) if regions[corner]]] += outside
+    if outside:
+        sizes[regions[corner]] += outside
     small = sizes < least
     small[0] = False
     return mask | small[regions] if small.any() else mask

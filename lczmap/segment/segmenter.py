@@ -5,13 +5,16 @@ from pathlib import Path
 import torch
 
 from lczmap.protocols import Segmenter
+from lczmap.segment.cell import CellSegmenter
 from lczmap.segment.checkpoint import VitNetwork
+from lczmap.segment.lots import Batches
 from lczmap.segment.network import Network, ready, vit_sam
 from lczmap.segment.slic import SlicSegmenter
 from lczmap.segment.tiny import load_tiny
-from lczmap.segment.window import Batches, WindowSegmenter
+from lczmap.segment.window import WindowSegmenter
 from lczmap.weights import find_card, weights_path
-from lczmap.words.errors import SpecError, WeightsError
+from lczmap.words.errors import WeightsError
+from lczmap.words.grid import WINDOW_METRES
 from lczmap.words.segmenter import SegmenterNetwork, SegmenterSpec
 
 VIT: dict[SegmenterNetwork, VitNetwork] = {"vit_b": "vit_b", "vit_l": "vit_l", "vit_h": "vit_h"}
@@ -46,7 +49,7 @@ def sam_segmenter(spec: SegmenterSpec, network: Network, *, batches: Batches | N
     batches = batches or (CPU_BATCHES if network.device.type == "cpu" else GPU_BATCHES)
     if spec.mode == "window":
         return WindowSegmenter(spec, network, batches)
-    raise SpecError("Cell mode is not there yet; choose the mode window.")
+    return CellSegmenter(spec, network, batches)
 
 
 def network_from(spec: SegmenterSpec, *, weights: Path | None, device: torch.device) -> Network:
@@ -63,4 +66,6 @@ def network_from(spec: SegmenterSpec, *, weights: Path | None, device: torch.dev
         sam, note = vit_sam(VIT[spec.network], weights)
         return ready(sam, spec.precision, device, note=note)
     card = find_card("sam-tiny")
-    return ready(load_tiny(weights or weights_path(card), card.sha256), spec.precision, device)
+    path = weights or weights_path(card)
+    sam = load_tiny(path, card.sha256) if spec.mode == "window" else load_tiny(path, card.sha256, side=WINDOW_METRES)
+    return ready(sam, spec.precision, device)
