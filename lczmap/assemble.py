@@ -22,7 +22,7 @@ from lczmap.things.frames import frames_of
 from lczmap.things.graph import graphs_of
 from lczmap.vhrstream import VhrStream
 from lczmap.words.errors import BrokenAssetError, ModelCardError, UsageError, WeightsError
-from lczmap.words.modelcard import ModelCard, Role, pair_weight, require_instances
+from lczmap.words.modelcard import ModelCard, Role, pair_weight, require_instances, segmenter_identity
 from lczmap.words.plan import ModelFile, Plan
 from lczmap.words.scene import Scene
 from lczmap.words.segmenter import SegmenterSpec
@@ -145,8 +145,12 @@ def graph_card(spec: RunSpec, site: Site) -> ModelCard:
     Raises:
         ModelCardError: there is none of that name, or it was trained on other instances.
     """
-    card, cut = _card(spec.graph_model, "graph", "a classifier of instance graphs"), segmenter(spec)
-    require_instances(card, cut, _segmenter_digest(cut, site))
+    cut = segmenter(spec)
+    digest = _segmenter_digest(cut, site)
+    if spec.graph_model == "auto":
+        return _trained_on(cut, digest)
+    card = _card(spec.graph_model, "graph", "a classifier of instance graphs")
+    require_instances(card, cut, digest)
     return card
 
 
@@ -219,6 +223,19 @@ def _card(name: str, role: Role, expected: str) -> ModelCard:
             f"The model {card.name!r} is a {card.role}, expected {expected}; choose one with `lczmap models`."
         )
     return card
+
+
+def _trained_on(cut: SegmenterSpec, digest: str) -> ModelCard:
+    """The first shipped graph model that was trained on a segmenter's instances."""
+    cards = [card for card in weights.shipped_cards() if card.role == "graph"]
+    for card in cards:
+        if card.segmenter == segmenter_identity(cut, digest):
+            return card
+    known = ", ".join(f"{card.name} ({card.segmenter_name})" for card in cards)
+    raise ModelCardError(
+        f"No shipped graph model was trained on instances that {cut.name!r} cuts with these settings and weights; "
+        f"shipped are {known or 'none'}, each for its segmenter as the catalogue has it. Take one of these."
+    )
 
 
 def _segmenter_digest(cut: SegmenterSpec, site: Site) -> str:

@@ -51,7 +51,8 @@ def check_second_stream(spec: RunSpec, options: dict[str, str | None]) -> None:
         raise UsageError(
             f"--checkpoint names Meta's weights, got the segmenter {cut.name!r}, which brings its own; leave that out."
         )
-    weights.find_card(spec.graph_model)
+    if spec.graph_model != "auto":
+        weights.find_card(spec.graph_model)
 
 
 def typed_vhr(spec: RunSpec, text: str | None) -> str | None:

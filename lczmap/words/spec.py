@@ -65,8 +65,9 @@ class RunSpec:
     """Fields of the segmenter's specification that differ from the catalogue's."""
     sentinel_model: str = "resnet11-provisional"
     """Classifier of Sentinel-2 patches."""
-    graph_model: str = "gcn-sam-tiny"
-    """Classifier of instance graphs; without VHR it plays no part."""
+    graph_model: str = "auto"
+    """Classifier of instance graphs; `auto` takes the shipped one that was trained on the segmenter's instances.
+    Without VHR it plays no part."""
     sentinel_weight: float | None = None
     """Share of the Sentinel stream in the fused probabilities; None takes the pair's card."""
     precision: Precision = "float32"
