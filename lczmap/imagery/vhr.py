@@ -25,6 +25,7 @@ from lczmap.words.errors import BrokenAssetError, LczmapError, NoImageryError, S
 from lczmap.words.grid import PixelGrid
 from lczmap.words.place import LonLatBox
 from lczmap.words.vhr import VhrIdentity, VhrPart, VhrRules
+from lczmap.words.vhr_address import is_address
 from lczmap.words.zone import zone_of
 
 Result = TypeVar("Result")
@@ -59,7 +60,7 @@ def vhr_source(text: str, *, local: Path | None = None, bands: Bands | None = No
         return VhrImagery(rules, RemoteFile(rules=rules, typed=typed))
     if rules.url.startswith("s3://"):
         raise SourceNameError(f"{rules.url} is no raster by its name; expected one that ends in .tif, .vrt or .jp2.")
-    return VhrImagery(rules, _catalogued(rules.url, rules))
+    return VhrImagery(rules, StacItems.of(StacPieces(location=rules.url, rules=rules)))
 
 
 class VhrImagery:
@@ -184,7 +185,15 @@ class VhrImagery:
             except UnusableRasterError as error:
                 return error
 
-        found = self._rasters.read(piece.asset, told)
+        try:
+            found = self._rasters.read(piece.asset, told)
+        except BrokenAssetError as error:
+            if is_address(piece.asset.href):
+                raise
+            raise SourceNameError(
+                f"The VHR raster {piece.id} cannot be read by GDAL; expected a GeoTIFF, COG, VRT or JPEG 2000 of red, "
+                "green and blue that is whole."
+            ) from error
         if isinstance(found, UnusableRasterError):
             raise SourceNameError(f"The VHR raster {piece.id} cannot be used: {found}.")
         return found
@@ -237,14 +246,8 @@ def _on_disk(path: Path, rules: VhrRules) -> Place:
     """A STAC catalogue, a folder of rasters or one raster."""
     root = stac_root(path)
     if root is not None:
-        return _catalogued(str(root), rules)
+        return StacItems.of(StacPieces(location=str(root), rules=rules))
     return DiskFiles(path=path, kind="folder" if path.is_dir() else "file")
-
-
-def _catalogued(location: str, rules: VhrRules) -> StacItems:
-    return StacItems(
-        pieces=StacPieces(location=location, rules=rules), disk=DiskFiles(path=Path(location).parent, kind="folder")
-    )
 
 
 def _access(rules: VhrRules, place: Place) -> RasterAccess:

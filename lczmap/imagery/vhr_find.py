@@ -141,6 +141,11 @@ class StacItems:
     kind: VhrKind = "stac"
     """Always."""
 
+    @classmethod
+    def of(cls, pieces: StacPieces) -> "StacItems":
+        """The items of a catalogue, on disk or not."""
+        return cls(pieces=pieces, disk=DiskFiles(path=Path(pieces.location).parent, kind="folder"))
+
     @property
     def on_disk(self) -> bool:
         """Whether the catalogue is on disk."""

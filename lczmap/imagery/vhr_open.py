@@ -37,6 +37,7 @@ class OpenRasters:
     def __init__(self, access: RasterAccess) -> None:
         self._access = access
         self._mine = _Open()
+        self._warping = threading.Lock()
 
     def read(self, asset: Asset, task: Callable[[DatasetReader], Result]) -> Result:
         """Do something with an open raster.
@@ -69,6 +70,7 @@ class OpenRasters:
                     at=lambda number: self._opened(addresses[-1], number),
                     bands=bands,
                     to_raster=lambda epsg: self.transformer(epsg, raster.crs.to_wkt()),
+                    warping=self._warping,
                 )
             )
 

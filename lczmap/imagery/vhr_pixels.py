@@ -5,6 +5,7 @@ In: a raster at one of its levels and a window that may reach outside. Out: mean
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from affine import Affine
@@ -13,16 +14,18 @@ from pyproj import Transformer
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
-from scipy.ndimage import grey_opening
+from scipy.ndimage import grey_opening, maximum_filter
 
-from lczmap.imagery.vhr_raster import Bands, says_nodata, valid_of
+from lczmap.imagery.vhr_raster import Bands, located, says_nodata, valid_of
 
 Colours = NDArray[np.float32]
 """(3, rows, columns) values of red, green and blue as the raster holds them."""
 
-HOLE_METRES = 32
+HOLE_METRES = 24
 """Pure white as wide as this both ways is a hole that was filled, where a raster does not say what its holes are."""
-_WHITE = 252.5
+HOLE_ROOM = 2 * HOLE_METRES
+"""Margin that finding holes needs, metres."""
+_WHITE, _BRIGHT = 252.5, 240.0
 _STRIP_PIXELS = 1 << 22
 """Pixels read at a time where means are taken."""
 
@@ -41,6 +44,8 @@ class Levels:
     """Its colours."""
     to_raster: Callable[[int], Transformer]
     """From a zone to its CRS, kept: each takes milliseconds to make."""
+    warping: Lock
+    """Held while GDAL warps arrays: rasterio silences a warning meanwhile, which threads cannot do side by side."""
 
     @property
     def fills_holes(self) -> bool:
@@ -77,8 +82,9 @@ def weighted(raster: DatasetReader, levels: Levels, source: Window, shrink: int)
             out[:, start:stop] = fine
         else:
             out[:, start:stop] = fine.reshape(4, stop - start, shrink, width, shrink).mean(axis=(2, 4))
-    corner = raster.transform * Affine.translation(source.col_off, source.row_off) * Affine.scale(shrink)
-    return out, corner
+    own = raster.transform
+    x, y = located(own, np.array(float(source.col_off)), np.array(float(source.row_off)))
+    return out, Affine(own.a * shrink, own.b * shrink, float(x), own.d * shrink, own.e * shrink, float(y))
 
 
 def _read(raster: DatasetReader, levels: Levels, window: Window) -> tuple[NDArray[np.generic], NDArray[np.uint8]]:
@@ -107,14 +113,18 @@ def _inside(raster: DatasetReader, window: Window) -> Window | None:
 
 
 def without_holes(values: NDArray[np.float32], metres: float) -> None:
-    """Take away, in place, what is pure white over a square of `HOLE_METRES`.
+    """Take away, in place, what is pure white over a square of `HOLE_METRES`, and the bright rim around it.
 
     Args:
-        values: (4, rows, columns) as `weighted` gives them; the margin that is wide enough is read around what counts.
+        values: (4, rows, columns) as `weighted` gives them, with a margin of `HOLE_ROOM` around what counts.
         metres: pixel side.
     """
     side = max(round(HOLE_METRES / metres), 3)
-    white = ((values[:3] >= _WHITE * np.maximum(values[3], 0.5)).all(axis=0) | (values[3] == 0)).astype(np.uint8)
-    if white.any() and not white.all():
-        white = grey_opening(white, size=(side, side), mode="nearest")
-    values[:, white > 0] = 0
+    share, outside = np.maximum(values[3], 0.5), values[3] == 0
+    white = (values[:3] >= _WHITE * share).all(axis=0) | outside
+    if not (white & ~outside).any():
+        return
+    # a square does not fill corners: what is bright and touches a hole belongs to it
+    hole = grey_opening(white.astype(np.uint8), size=(side, side), mode="nearest")
+    near = maximum_filter(hole, size=2 * (side // 2) + 1, mode="nearest") > 0
+    values[:, near & ((values[:3] >= _BRIGHT * share).all(axis=0) | outside)] = 0

@@ -116,11 +116,21 @@ def colours_of(raster: DatasetReader, wanted: Bands | None = None) -> Bands:
     return 1, 2, 3
 
 
+def located(
+    transform: Affine, columns: NDArray[np.float64], rows: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Coordinates of columns and rows, or with an inverse transform the other way."""
+    return (
+        transform.a * columns + transform.b * rows + transform.c,
+        transform.d * columns + transform.e * rows + transform.f,
+    )
+
+
 def metres_of(crs: CRS, transform: Affine, width: int, height: int) -> float:
     """Side of the pixel at a raster's centre, metres on the ground: root of its area."""
     across, down = width // 2, height // 2
-    corners = np.array([transform * (across + right, down + below) for right, below in ((0, 0), (1, 0), (0, 1))])
-    lon, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(*corners.T)
+    corners = located(transform, across + np.array([0.0, 1.0, 0.0]), down + np.array([0.0, 0.0, 1.0]))
+    lon, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(*corners)
     if not np.isfinite([*lon, *lat]).all():
         raise UnusableRasterError("its georeference points to no place on Earth")
     bearing, _, far = _GEOD.inv([lon[0]] * 2, [lat[0]] * 2, lon[1:], lat[1:])
@@ -132,8 +142,9 @@ def footprint_of(raster: DatasetReader) -> shapely.Polygon:
     steps = np.linspace(0, 1, _EDGE, endpoint=False)
     ring = [(step, 0.0) for step in steps] + [(1.0, step) for step in steps]
     ring += [(1 - step, 1.0) for step in steps] + [(0.0, 1 - step) for step in steps]
-    points = np.array([raster.transform * (x * raster.width, y * raster.height) for x, y in ring])
-    lon, lat = Transformer.from_crs(raster.crs, 4326, always_xy=True).transform(*points.T)
+    columns, rows = np.array(ring).T * np.array([[raster.width], [raster.height]])
+    points = located(raster.transform, columns, rows)
+    lon, lat = Transformer.from_crs(raster.crs, 4326, always_xy=True).transform(*points)
     if not np.isfinite([*lon, *lat]).all():
         raise UnusableRasterError("its georeference points to no place on Earth")
     return shapely.Polygon(np.column_stack([lon, lat]))

@@ -18,7 +18,8 @@ from rasterio.io import DatasetReader
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
-from lczmap.imagery.vhr_pixels import HOLE_METRES, Colours, Levels, weighted, without_holes
+from lczmap.imagery.vhr_pixels import HOLE_ROOM, Colours, Levels, weighted, without_holes
+from lczmap.imagery.vhr_raster import located
 from lczmap.words.grid import PixelGrid
 
 BLOCK = 320
@@ -68,7 +69,7 @@ def read_block(levels: Levels, block: PixelGrid) -> tuple[Colours, NDArray[np.bo
         ratio = _ratio(raster, block, to_raster)
     shrink = max(int(min(ratio) / _MOST_SHRINK), 1)
     window = _window_under(raster, block, to_raster)
-    holes = HOLE_METRES / block.metres if levels.fills_holes else 0.0
+    holes = HOLE_ROOM / block.metres if levels.fills_holes else 0.0
     source = None if window is None else _with_room(raster, window, shrink, (ratio, holes))
     if source is None:
         return None
@@ -80,18 +81,19 @@ def read_block(levels: Levels, block: PixelGrid) -> tuple[Colours, NDArray[np.bo
     out = _same_pixels(values, transform, raster.crs, block)
     if out is None:
         out = np.zeros((4, block.height, block.width), np.float32)
-        reproject(
-            values,
-            out,
-            src_transform=transform,
-            src_crs=raster.crs,
-            dst_transform=Affine(*block.transform),
-            dst_crs=CRS.from_epsg(block.epsg),
-            resampling=Resampling.bilinear,
-            # the kernel's width: else guessed anew for each block, and those at the raster's edge would be blurred
-            XSCALE=str(min(shrink / ratio[0], 1.0)),
-            YSCALE=str(min(shrink / ratio[1], 1.0)),
-        )
+        with levels.warping:
+            reproject(
+                values,
+                out,
+                src_transform=transform,
+                src_crs=raster.crs,
+                dst_transform=Affine(*block.transform),
+                dst_crs=CRS.from_epsg(block.epsg),
+                resampling=Resampling.bilinear,
+                # the kernel's width: else guessed anew for each block, and those at the raster's edge would be blurred
+                XSCALE=str(min(shrink / ratio[0], 1.0)),
+                YSCALE=str(min(shrink / ratio[1], 1.0)),
+            )
     weight = out[3]
     seen = weight >= 0.5
     np.divide(out[:3], weight, out=out[:3], where=seen & (weight != 1))
@@ -127,8 +129,7 @@ def _pixels(
 ) -> tuple[NDArray[np.float64], ...]:
     """Fractional columns and rows of points of a zone."""
     x, y = to_raster.transform(points[:, 0], points[:, 1])
-    columns, rows = ~raster.transform * (np.asarray(x), np.asarray(y))
-    return columns, rows
+    return located(~raster.transform, np.asarray(x), np.asarray(y))
 
 
 def _window_under(
