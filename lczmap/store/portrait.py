@@ -21,6 +21,7 @@ from lczmap.store.disk import disk_errors
 from lczmap.store.painted import NOTHING, cut_up, seen_from_above, true_colours
 from lczmap.store.picture import drawable
 from lczmap.things.explanation import Explanation, shares_said, zone_said
+from lczmap.words.event import counted
 from lczmap.words.grid import WINDOW_METRES
 from lczmap.words.lcz import LCZ, Lcz
 from lczmap.words.zone import zone_label
@@ -229,12 +230,14 @@ def facts_of(explained: Explanation) -> list[tuple[str, str]]:
     """What a reader should know besides the bars: label and sentence."""
     verdict = explained.verdict
     known = verdict.zone is not None
+    unread = explained.reflectance is None and verdict.sentinel is None
+    flags = (*(("no Sentinel-2",) if unread else ()), *verdict.flags)
     rows = [
         (
             "Confidence",
             f"{verdict.confidence} %, ahead of the second class by {verdict.margin / 2.5:.0f} %" if known else "none",
         ),
-        ("Quality", ", ".join(verdict.flags) if verdict.flags else "nothing to remark"),
+        ("Quality", ", ".join(flags) if flags else "nothing to remark"),
         ("Registration", _registration(explained)),
         ("Models", ", ".join(explained.models)),
     ]
@@ -258,7 +261,8 @@ def _about_sentinel(explained: Explanation) -> str:
         return "not read"
     dates = explained.days
     span = f"{dates[0]}" if len(dates) == 1 else f"{len(dates)} days, {dates[0]} to {dates[-1]}" if dates else "no day"
-    return f"32 x 32 pixels of 10 m, true colours; clear-sky median of {span}; {explained.verdict.looks} looks here"
+    looks = counted(explained.verdict.looks, "look")
+    return f"32 x 32 pixels of 10 m, true colours; clear-sky median of {span}; {looks} here"
 
 
 def _about_vhr(explained: Explanation) -> str:
@@ -293,8 +297,7 @@ def _about_graph(explained: Explanation) -> str:
     apart = int((centres[first] != centres[second]).any(axis=1).sum())
     met = len(first) - apart
     besides = f" but {met} whose centres coincide" if met else ""
-    nodes = "1 node" if count == 1 else f"{count} nodes"
-    return f"{nodes} at box centres in mean colour; every two joined{besides} ({apart} edges)"
+    return f"{counted(count, 'node')} at box centres in mean colour; every two joined{besides} ({apart} edges)"
 
 
 def _panel(figure: Figure, left: float, top: float) -> Axes:
