@@ -59,30 +59,62 @@ def attend(sam: Sam, embeddings: Tensor, prompts: Prompts, *, crop_tokens: int =
         crop_tokens: side of the square of tokens around the point that is looked at, kept inside the embedding;
             0 or more than its side is the whole embedding.
     """
+    look = looked_at(sam, embeddings, prompts, crop_tokens=crop_tokens)
+    count = len(look.tokens)
+    said, seen = sam.mask_decoder.transformer(
+        look.crops.permute(0, 3, 1, 2),
+        look.where.permute(2, 0, 1)[None].expand(count, -1, -1, -1),
+        look.tokens,
+    )
+    return said_of(sam, said, seen, look)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Look:
+    """What goes into the decoder's transformer."""
+
+    crops: Tensor
+    """(n, h, w, channels) the tokens looked at."""
+    where: Tensor
+    """(h, w, channels) their positional encoding."""
+    tokens: Tensor
+    """(n, 7, channels): of the quality, of four masks, the point, and the one that closes the list."""
+    corners: Tensor
+    """(n, 2) int64, row and column of the upper left token looked at."""
+
+
+def looked_at(sam: Sam, embeddings: Tensor, prompts: Prompts, *, crop_tokens: int) -> Look:
+    """The transformer's input; arguments as for `attend`."""
     rows, columns = embeddings.shape[2:]
     sides = (min(crop_tokens or rows, rows), min(crop_tokens or columns, columns))
     patch = int(sam.image_encoder.patch_embed.proj.stride[0])
     corners = crop_corners(prompts.points / patch, (rows, columns), sides)
     crops = _crops(embeddings, prompts.frames, corners, sides)
     crops = crops + sam.prompt_encoder.no_mask_embed.weight[0].to(crops.dtype)
-    where = _grid_encoding(sam.prompt_encoder, sides, patch).to(crops.dtype)
     points = _point_tokens(sam.prompt_encoder, prompts.points + 0.5 - corners.flip(1) * patch).to(crops.dtype)
     decoder: MaskDecoder = sam.mask_decoder
     outputs = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight]).expand(len(points), -1, -1)
-    said, seen = decoder.transformer(
-        crops.permute(0, 3, 1, 2),
-        where.permute(2, 0, 1)[None].expand(len(points), -1, -1, -1),
-        torch.cat([outputs, points], dim=1),
+    return Look(
+        crops=crops,
+        where=_grid_encoding(sam.prompt_encoder, sides, patch).to(crops.dtype),
+        tokens=torch.cat([outputs, points], dim=1),
+        corners=corners,
     )
+
+
+def said_of(sam: Sam, said: Tensor, seen: Tensor, look: Look) -> Attended:
+    """Qualities and kernels from the transformer's output tokens (n, 7, channels) and image tokens."""
+    decoder: MaskDecoder = sam.mask_decoder
     # the first mask token is for prompts that are not ambiguous; a single point is
     kinds = range(1, decoder.num_mask_tokens)
     head = decoder.iou_prediction_head
+    dtype = cast("Tensor", head.layers[0].weight).dtype
     return Attended(
         seen=seen,
         kernels=torch.stack([decoder.output_hypernetworks_mlps[kind](said[:, 1 + kind]) for kind in kinds], dim=1),
-        qualities=head(said[:, 0].to(head.layers[0].weight.dtype))[:, 1:],
-        corners=corners,
-        sides=sides,
+        qualities=head(said[:, 0].to(dtype))[:, 1:],
+        corners=look.corners,
+        sides=(look.crops.shape[1], look.crops.shape[2]),
     )
 
 

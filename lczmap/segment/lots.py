@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lczmap.segment.decode import Prompts, attend, draw
+from lczmap.segment.decode_fast import attend_fast, draw_fast, foldable
 from lczmap.segment.network import Network
 from lczmap.segment.vision import segment_anything
 
@@ -81,7 +82,8 @@ class Decoder:
         device = self.network.device
         lot = torch.arange(start, start + self.size).clamp(max=len(prompts.frames) - 1)
         frames = prompts.frames[lot].to(device)
-        attended = attend(
+        attend_here, draw_here = (attend_fast, draw_fast) if foldable(self.network.sam) else (attend, draw)
+        attended = attend_here(
             self.network.sam,
             embeddings,
             Prompts(points=prompts.points[lot].to(device), frames=frames),
@@ -99,7 +101,7 @@ class Decoder:
             frames=frames[which],
             qualities=qualities[which, kind],
             corners=attended.corners[which],
-            logits=draw(self.network.sam, attended, drawn)[row, kind],
+            logits=draw_here(self.network.sam, attended, drawn)[row, kind],
         )
 
 
