@@ -66,19 +66,23 @@ def answers(streams: Streams, sentinel_weight: float) -> dict[str, Codes]:
 
 
 def choose_weight(streams: Streams) -> tuple[float, dict[float, float]]:
-    """The weight of the highest overall accuracy on validation cells, and the accuracy at every weight tried.
+    """The weight to ship by validation cells, and the overall accuracy at every weight tried.
 
-    Of weights alike in accuracy, the one of the lowest cross entropy.
+    The largest weight whose accuracy is not surely below the best one's: within one standard error of their paired
+    difference by piece of ground, as it would be if there were none. The VHR stream learned on this simulator and the Sentinel stream did not, so what
+    the cells leave open goes to the Sentinel stream.
     """
-    tried: dict[float, float] = {}
-    ranks: list[tuple[float, float, float]] = []
-    rows = np.arange(len(streams.truth))
-    for weight in WEIGHTS:
-        fused = fuse(streams.sentinel, streams.vhr, weight)
-        tried[weight] = float((fused.argmax(axis=1) + 1 == streams.truth).mean())
-        given = np.maximum(fused[rows, streams.truth - 1].astype(np.float64), 1e-12)
-        ranks.append((tried[weight], float(np.log(given).mean()), weight))
-    return max(ranks)[2], tried
+    _, which = np.unique(streams.piece, return_inverse=True)
+    fused = (fuse(streams.sentinel, streams.vhr, weight) for weight in WEIGHTS)
+    right = [np.bincount(which, weights=each.argmax(axis=1) + 1 == streams.truth) for each in fused]
+    best = max(right, key=np.sum)
+    tried = {weight: float(each.sum() / len(streams.truth)) for weight, each in zip(WEIGHTS, right, strict=True)}
+    alike = [
+        weight
+        for weight, each in zip(WEIGHTS, right, strict=True)
+        if (best - each).sum() <= np.sqrt(((best - each) ** 2).sum())
+    ]
+    return max(alike), tried
 
 
 def gain_of(streams: Streams, sentinel_weight: float, *, draws: int = DRAWS, seed: int = 0) -> Gain:
