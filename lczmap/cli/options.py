@@ -44,7 +44,7 @@ _OPTIONS = (
         "collection of them, or a template with {z}, {x}, {y}.",
     ),
     click.option("--segmenter", metavar="NAME", help="What cuts the VHR image [sam-tiny]; see `lczmap models`."),
-    click.option("--graph-model", metavar="NAME", help="Classifier of the instances [gcn-sam-tiny]."),
+    click.option("--graph-model", metavar="NAME", help="Classifier of the instances [the segmenter's own]."),
     click.option(
         "--checkpoint",
         metavar="PATH|fetch",
