@@ -43,11 +43,13 @@ _UNREMEMBERED = {"CPL_VSIL_CURL_NON_CACHED": "/vsicurl/http:/vsis3/"}
 """Added when a read is tried again: GDAL remembers failures, and would answer from memory."""
 
 _PASSING = re.compile(
-    r"response code: (408|429|5\d\d)|response_code=(0|408|429|5\d\d)|CURL error|timed? ?out|could not resolve|"
-    r"could not connect|couldn't connect|connection (reset|refused|closed)|operation too slow|recv failure",
+    r"(?:response|status) code: (408|429|5\d\d)|response_code=(0|408|429|5\d\d)|CURL error|timed? ?out|"
+    r"could not resolve|could not connect|couldn't connect|connection (reset|refused|closed)|operation too slow|recv failure",
     re.IGNORECASE,
 )
-_REFUSED = re.compile(r"response code: 40[13]|response_code=40[13]|AuthenticationFailed|AccessDenied", re.IGNORECASE)
+_REFUSED = re.compile(
+    r"(?:response|status) code: 40[13]|response_code=40[13]|AuthenticationFailed|AccessDenied", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, kw_only=True)

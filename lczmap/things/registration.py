@@ -32,6 +32,8 @@ _SMOOTH: Final = 6.0
 """Sigma of the mean that is taken away, pixels: haze, season and stretch differ slowly."""
 _PASS: Final = 0.2
 """Frequency at which the weight has fallen to exp(-1/2), cycles a pixel: beyond it the sensors share little."""
+_FLAT: Final = 1e-3
+"""Contrast, as a share of the brightness, below which an image shows nothing: rounding would be whitened too."""
 _FINE: Final = 20
 """Steps to a pixel of the refined peak."""
 
@@ -102,10 +104,12 @@ def _edges(values: NDArray[np.generic], mask: NDArray[np.bool_]) -> Field:
     plain = np.where(mask, values, 0).astype(np.float32)
     high = (plain - gaussian_filter(plain, _SMOOTH, mode="constant") / weight) * seen
     contrast = np.sqrt(gaussian_filter(high**2, 2 * _SMOOTH, mode="constant") / weight)
-    floor = 0.1 * float(contrast[mask].mean()) + 1e-6
+    usual = float(contrast[mask].mean())
+    if usual < _FLAT * float(plain[mask].mean()):
+        return np.zeros_like(plain)
     # a mask's outline is the same in both images and would say that they coincide: fade it out
     fade = np.clip(2 * gaussian_filter(seen, 2.0, mode="constant") - 1, 0, 1) * seen
-    return np.asarray(np.clip(high / np.maximum(contrast, floor), -4, 4) * fade, np.float32)
+    return np.asarray(np.clip(high / np.maximum(contrast, 0.1 * usual), -4, 4) * fade, np.float32)
 
 
 def _cross(first: Field, second: Field) -> NDArray[np.complex64]:
