@@ -31,7 +31,7 @@ class Near(nn.Module):
         near = torch.einsum("nchw,nc->nhw", positions, tokens[:, POINT]) / (channels / 2)
         detail = image[:, 0] - image[:, 0].mean((1, 2), keepdim=True)
         score = (20 * (near - 0.5) + 2 * detail).flatten(1)
-        keys = torch.zeros(count, score.shape[1], channels, dtype=image.dtype)
+        keys = torch.zeros(count, score.shape[1], channels, dtype=image.dtype, device=image.device)
         keys[..., 0], keys[..., 1] = score, 1
         # what the quality is made of: the picture within the blob, and the prompt
         weights = functional.softmax(score, dim=1)

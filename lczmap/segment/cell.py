@@ -18,7 +18,7 @@ from lczmap.segment.decode import Prompts
 from lczmap.segment.grain import MASK_PIXELS
 from lczmap.segment.lots import Batches, Candidates, Decoder, filled, suppressed
 from lczmap.segment.masks import bilinear, boxes_of, stability
-from lczmap.segment.network import Network
+from lczmap.segment.network import Network, computing
 from lczmap.segment.prompts import Crop, crops_of, seen_points
 from lczmap.segment.regions import without_small_regions
 from lczmap.things.frames import Reach
@@ -68,7 +68,7 @@ class CellSegmenter:
                 f"{pictures.shape}, expected uint8 (n, {side}, {side}, 3) and a reach for each."
             )
         found: list[Instances] = []
-        with torch.inference_mode():
+        with computing():
             for start in range(0, len(pictures), self.lot):
                 found += self._segment(pictures[start : start + self.lot])
         return found

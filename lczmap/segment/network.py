@@ -6,6 +6,8 @@ position tables are interpolated.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -78,6 +80,13 @@ class Network:
         values = functional.pad(values, (0, whole - values.shape[3], 0, whole - values.shape[2]))
         embeddings: Tensor = self.sam.image_encoder(values.to(self.dtype))
         return embeddings
+
+
+@contextmanager
+def computing() -> Iterator[None]:
+    """No gradients, and float32 that is float32: cuDNN would use TF32, which keeps three digits only."""
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
 
 
 def ready(sam: Sam, precision: SegmenterPrecision, device: torch.device, *, note: str = "") -> Network:

@@ -19,9 +19,9 @@ from lczmap.words.segmenter import SegmenterNetwork, SegmenterSpec
 
 VIT: dict[SegmenterNetwork, VitNetwork] = {"vit_b": "vit_b", "vit_l": "vit_l", "vit_h": "vit_h"}
 """Networks whose weights are published by others."""
-CPU_BATCHES = Batches(prompts=96, frames=4, encoded=1)
-"""What suits a CPU: a lot of prompts whose tokens fit its cache, one frame encoded at a time."""
-GPU_BATCHES = Batches(prompts=256, frames=16, encoded=4)
+CPU_TOKENS, GPU_TOKENS = 1 << 16, 1 << 20
+"""Image tokens of all prompts that are decoded at once: what a CPU's cache holds (113 prompts of 24 x 24), and what
+keeps a GPU busy (256 prompts of 64 x 64)."""
 
 
 def segmenter_from(
@@ -46,10 +46,19 @@ def segmenter_from(
 
 def sam_segmenter(spec: SegmenterSpec, network: Network, *, batches: Batches | None = None) -> Segmenter:
     """A segmenter on a network that is already there."""
-    batches = batches or (CPU_BATCHES if network.device.type == "cpu" else GPU_BATCHES)
+    batches = batches or batches_for(spec, network)
     if spec.mode == "window":
         return WindowSegmenter(spec, network, batches)
     return CellSegmenter(spec, network, batches)
+
+
+def batches_for(spec: SegmenterSpec, network: Network) -> Batches:
+    """What suits a network's device; a lot of frames fills several lots of prompts."""
+    side = round(spec.frame_metres * spec.scale) if spec.mode == "window" else network.side
+    tokens = min(spec.crop_tokens or 1 << 16, network.tokens(side)) ** 2
+    if network.device.type == "cpu":
+        return Batches(prompts=max(CPU_TOKENS // tokens, 1), frames=4, encoded=1)
+    return Batches(prompts=max(GPU_TOKENS // tokens, 1), frames=16, encoded=4)
 
 
 def network_from(spec: SegmenterSpec, *, weights: Path | None, device: torch.device) -> Network:

@@ -15,7 +15,7 @@ from lczmap.segment.decode import Prompts
 from lczmap.segment.grain import MASK_PIXELS, grain_lines
 from lczmap.segment.lots import Batches, Candidates, Decoder, filled, suppressed
 from lczmap.segment.masks import boxes_of, stability
-from lczmap.segment.network import Network
+from lczmap.segment.network import Network, computing
 from lczmap.segment.prompts import seen_points, window_points
 from lczmap.segment.regions import without_small_regions
 from lczmap.things.frames import Reach
@@ -73,7 +73,7 @@ class WindowSegmenter:
                 f"uint8 (n, {side}, {side}, 3)."
             )
         found: list[Instances] = []
-        with torch.inference_mode():
+        with computing():
             for start in range(0, len(pictures), self.lot):
                 lot = slice(start, start + self.lot)
                 found += self._segment(pictures[lot], reaches[lot])
