@@ -62,8 +62,13 @@ class Cutter:
 
     segmenter: Segmenter
     """Ready to cut."""
-    identity: str
-    """As the cards of graph models name it."""
+    weights_sha256: str
+    """Digest of its weights; empty where it has none."""
+
+    @property
+    def identity(self) -> str:
+        """What its instances go by in the cards of graph models."""
+        return segmenter_identity(self.segmenter.spec, self.weights_sha256)
 
     def folder(self, pairs: Path) -> Path:
         """Where its graphs of some pairs lie."""
@@ -110,12 +115,15 @@ def frames_over(side: int, spec: SegmenterSpec) -> Iterator[Framed]:
 def graphs_on(picture: NDArray[np.uint8], segmenter: Segmenter) -> Graphs:
     """The graphs of all cells of a picture with `MARGIN` metres around them, row by row from the north-west."""
     frames = list(frames_over((len(picture) - 2 * MARGIN) // WINDOW_METRES, segmenter.spec))
-    pictures = np.stack([picture[each.window] for each in frames])
-    found = segmenter.segment(pictures, [each.frame.reach for each in frames])
-    parts = [
-        graphs_of(instances, seen, each.frame.corners)
-        for instances, seen, each in zip(found, pictures, frames, strict=True)
-    ]
+    parts: list[Graphs] = []
+    for start in range(0, len(frames), segmenter.lot):
+        lot = frames[start : start + segmenter.lot]
+        pictures = np.stack([picture[each.window] for each in lot])
+        found = segmenter.segment(pictures, [each.frame.reach for each in lot])
+        parts += [
+            graphs_of(instances, seen, each.frame.corners)
+            for instances, seen, each in zip(found, pictures, lot, strict=True)
+        ]
     return chosen(joined(parts), np.argsort(np.concatenate([each.cells for each in frames])))
 
 
@@ -177,7 +185,7 @@ def cutter(name: str, *, checkpoint: Path | None = None, threads: int | None = N
     else:
         digest = find_card(spec.network).sha256 if spec.network == "sam-tiny" else ""
     segmenter = segmenter_from(spec, weights=checkpoint, device=choose_device("auto"))
-    return Cutter(segmenter=segmenter, identity=segmenter_identity(spec, digest))
+    return Cutter(segmenter=segmenter, weights_sha256=digest)
 
 
 def cut_all(where: Sequence[Place], tool: Cutter, pairs: Path) -> None:

@@ -144,10 +144,10 @@ def write_side_by_side(pictures: Mapping[str, Path], path: Path, *, width: int =
     for index, (heading, part) in enumerate(zip(pictures, parts, strict=True)):
         sheet.paste(part, (index * width, head))
         pen.text((index * width + 25, 14), heading, fill=INK, font=ImageFont.load_default(size=24))
-    _few_colours(sheet).save(path, optimize=True)
+    few_colours(sheet).save(path, optimize=True)
 
 
-def _few_colours(sheet: Image.Image) -> Image.Image:
+def few_colours(sheet: Image.Image) -> Image.Image:
     """A sheet with a palette that certainly holds the official colours: a rare class must not change its own."""
     common = np.array(sheet.quantize(COLOURS).getpalette(), np.uint8).reshape(-1, 3)
     palette = np.concatenate([np.array([(255, 255, 255), *(zone.rgb for zone in LCZ)], np.uint8), common])
