@@ -10,7 +10,7 @@ import pytest
 from lczmap import run
 from lczmap.explain.blank import degrees_from, metres_of
 from lczmap.explain.image import free_frame, post_frame
-from lczmap.explain.post import explain_post, product_plan
+from lczmap.explain.post import explain_post, product_plan, telling_points
 from lczmap.explain.square import explain_square
 from lczmap.pipeline import Parts
 from lczmap.testing.fakes import (
@@ -292,6 +292,28 @@ def test_a_free_window_sees_as_much_as_a_map_s() -> None:
         assert (bottom - top, right - left) == (of_map[2] - of_map[0], of_map[3] - of_map[1])
         assert alone.grid.west + int(alone.corners[0, 1]) == post.corner[0]
         assert alone.grid.north - int(alone.corners[0, 0]) == post.corner[1]
+
+
+def test_telling_points_are_the_surest_of_the_commonest_classes() -> None:
+    places = [(row, column) for row in range(0, 40, 10) for column in range(0, 40, 10)]
+    plan = paired(plan_of_tiles(320, {WEST: places}, [scene()]))
+    west, _, _, north = WEST.bounds
+    live = parts(plan, PaintedVhr(hole=(west, north - 6400, west + 3200, north)))
+    held = map_of(live.store.read("map", run.map_tiles(plan, live).keys[WEST.name]))
+    codes, cells = np.unique(held.lcz[held.lcz > 0], return_counts=True)
+    told = [explain_post(plan, at, store=live.store) for at in telling_points(plan, live.store, most=3)]
+    assert held.vhr is not None
+    paired_cells = held.vhr[..., 0] != 255
+    able = {
+        int(code): int(count)
+        for code, count in zip(codes, cells, strict=True)
+        if (paired_cells & (held.lcz == code)).any()
+    }
+    commonest = sorted(able, key=lambda code: (-able[code], code))[:3]
+    assert [each.verdict.zone.code for each in told if each.verdict.zone] == commonest
+    for each, code in zip(told, commonest, strict=True):
+        assert each.verdict.confidence == held.confidence[paired_cells & (held.lcz == code)].max()
+        assert each.verdict.vhr is not None
 
 
 def test_classes_follow_from_the_levels_shown() -> None:

@@ -93,6 +93,18 @@ def test_the_verdicts_are_said_in_words(mapped: Path, tmp_path: Path, capsys: py
         assert words in said
 
 
+def test_without_a_point_a_map_shows_its_commonest_classes(
+    mapped: Path, empty: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(["explain", str(mapped), "--json"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    with rasterio.open(next(mapped.glob("*_lcz.tif"))) as file:
+        codes, cells = np.unique(file.read(1), return_counts=True)
+    commonest = [int(code) for code in codes[np.argsort(-cells, kind="stable")] if code][:4]
+    assert [each["lcz"] for each in told] == commonest
+    assert (empty / "lczmap-explain_bay.png").is_file()
+
+
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in."""
@@ -103,7 +115,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["MAP"], "--at"),
+        ([], "a point is needed"),
         (["MAP", "--at", "13.3"], "longitude and latitude in degrees"),
         (["MAP", "--at", "13.3,52.5,7"], "longitude and latitude in degrees"),
         (["MAP", "--at", "here,there"], "longitude and latitude in degrees"),

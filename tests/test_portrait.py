@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lczmap.store.gallery import gallery_png
 from lczmap.store.painted import NOTHING, cut_up, hues, seen_from_above, true_colours
 from lczmap.store.portrait import facts_of, portrait_png, write_portrait
 from lczmap.testing.fakes import ColourSegmenter, PaintedVhr, fake_vhr
@@ -105,6 +106,14 @@ def test_whatever_is_missing_a_portrait_is_drawn(whole: Explanation, change: obj
     told = change(whole)
     assert drawn(told).shape == drawn(whole).shape
     assert facts_of(told)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_a_gallery_shows_its_squares_side_by_side(whole: Explanation, count: int) -> None:
+    page = np.asarray(Image.open(io.BytesIO(gallery_png([whole] * count))).convert("RGB"))
+    assert page.shape[1] >= count * 2.95 * 150
+    bare = np.asarray(Image.open(io.BytesIO(gallery_png([without_image(whole)] * count))))
+    assert bare.shape[0] < page.shape[0]
 
 
 def test_equal_explanations_give_equal_bytes(whole: Explanation) -> None:

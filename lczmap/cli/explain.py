@@ -8,9 +8,10 @@ import click
 from lczmap.cli.options import Asked
 from lczmap.cli.second import check_replayed, typed_vhr, with_checkpoint
 from lczmap.cli.speak import Voice
-from lczmap.words.errors import UsageError
+from lczmap.words.errors import NoImageryError, UsageError
 from lczmap.words.grid import WINDOW_METRES
 from lczmap.words.lcz import LCZ
+from lczmap.words.place import slug_of
 from lczmap.words.site import Site
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ NO_SENTINEL = "none"
 
 @click.command()
 @click.argument("product", required=False, metavar="[MAP]", type=click.Path(path_type=Path))
-@click.option("--at", required=True, metavar="LON,LAT", help="The point, degrees, longitude first.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.png", help="The picture [named by the point].")
+@click.option("--at", metavar="LON,LAT", help="The point, degrees, longitude first; with MAP a few telling ones.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.png", help="The picture [named by the square].")
 @click.option("--date", "period", metavar="PERIOD", help="Without MAP: 2023, 2023-H1, 2023-05, ...")
 @click.option("--source", metavar="NAME|URL|PATH|none", help="Without MAP: Sentinel-2 imagery [earth-search].")
 @click.option("--vhr", metavar="NAME|URL|PATH|none", help="VHR imagery; with MAP the path of its local image again.")
@@ -39,7 +40,7 @@ NO_SENTINEL = "none"
 def explain(  # noqa: PLR0913 - one parameter an option
     *,
     product: Path | None,
-    at: str,
+    at: str | None,
     out: Path | None,
     period: str | None,
     source: str | None,
@@ -57,7 +58,8 @@ def explain(  # noqa: PLR0913 - one parameter an option
     lczmap explain lczmap-out/hangzhou-cn/2023-H1 --at 120.16,30.25
     lczmap explain --vhr ortho.tif --date 2023-H1 --at 120.16,30.25
 
-    MAP is a product's folder: its square nearest to the point. Without MAP a square is placed freely around the point.
+    MAP is a product's folder: its square nearest to the point, or without --at one square of each of its commonest
+    classes. Without MAP a square is placed freely around the point.
     """  # noqa: D301 - \b keeps click from wrapping the examples
     voice = Voice(as_json=as_json)
     asked = Asked(
@@ -71,22 +73,37 @@ def explain(  # noqa: PLR0913 - one parameter an option
         threads=threads,
         as_json=as_json,
     )
-    point = point_of(at)
-    picture = Path(f"lczmap-explain_{point[0]:.5f}_{point[1]:.5f}.png") if out is None else out
-    if picture.suffix.lower() != ".png":
-        raise UsageError(f"The picture is a PNG, got --out {picture.name}; name a file that ends in .png.")
-
+    point = None if at is None else point_of(at)
+    if out is not None and out.suffix.lower() != ".png":
+        raise UsageError(f"The picture is a PNG, got --out {out.name}; name a file that ends in .png.")
     from lczmap.store.disk import check_writable  # noqa: PLC0415
-    from lczmap.store.portrait import write_portrait  # noqa: PLC0415 - brings matplotlib
 
-    check_writable(picture.absolute().parent)
+    check_writable((out or Path("picture.png")).absolute().parent)
     if product is not None:
-        explained = _of_map(product, point, asked, voice)
+        squares = _of_map(product, point, asked, voice)
+    elif point is not None:
+        squares = [_by_itself(point, asked, voice, sentinel=source != NO_SENTINEL)]
     else:
-        explained = _by_itself(point, asked, voice, sentinel=source != NO_SENTINEL)
-    write_portrait(explained, picture)
-    _tell(explained, picture, voice)
+        raise UsageError("Without a MAP a point is needed, for instance --at 120.16,30.25.")
+    _draw(squares, out, voice, gallery=point is None)
     return 0
+
+
+def _draw(squares: "list[Explanation]", out: Path | None, voice: Voice, *, gallery: bool) -> None:
+    """Draw what was gathered and say it."""
+    from lczmap.store.gallery import write_gallery  # noqa: PLC0415 - brings matplotlib
+    from lczmap.store.portrait import write_portrait  # noqa: PLC0415
+
+    lon, lat = squares[0].lonlat
+    name = slug_of(squares[0].title) or "map" if gallery else f"{lon:.5f}_{lat:.5f}"
+    picture = out if out is not None else Path(f"lczmap-explain_{name}.png")
+    if gallery:
+        write_gallery(squares, picture)
+    else:
+        write_portrait(squares[0], picture)
+    for square in squares:
+        _tell(square, picture, voice)
+    voice.say(f"{'picture':<18} {picture}")
 
 
 def point_of(text: str) -> tuple[float, float]:
@@ -106,7 +123,7 @@ def point_of(text: str) -> tuple[float, float]:
     return lon, lat
 
 
-def _of_map(product: Path, point: tuple[float, float], asked: Asked, voice: Voice) -> "Explanation":
+def _of_map(product: Path, point: tuple[float, float] | None, asked: Asked, voice: Voice) -> "list[Explanation]":
     also = {"--date": asked.period, "--source": asked.source, "--segmenter": asked.segmenter,
             "--graph-model": asked.graph_model}  # fmt: skip
     given = [label for label, value in also.items() if value is not None]
@@ -114,7 +131,8 @@ def _of_map(product: Path, point: tuple[float, float], asked: Asked, voice: Voic
         raise UsageError(f"MAP says everything already, got also {', '.join(given)}; leave that out.")
 
     from lczmap import assemble  # noqa: PLC0415 - brings torch
-    from lczmap.explain.post import explain_post, live_stream, product_plan  # noqa: PLC0415
+    from lczmap.explain.post import explain_post, live_stream, product_plan, telling_points  # noqa: PLC0415
+    from lczmap.store.gallery import MOST  # noqa: PLC0415
 
     plan, out = product_plan(product)
     check_replayed(plan, asked.vhr)
@@ -126,7 +144,12 @@ def _of_map(product: Path, point: tuple[float, float], asked: Asked, voice: Voic
         threads=asked.threads,
     )
     site = with_checkpoint(site, plan.spec, asked.checkpoint, voice)
-    return explain_post(plan, point, store=assemble.store(site), vhr=live_stream(plan, site))
+    store = assemble.store(site)
+    points = [point] if point is not None else telling_points(plan, store, most=MOST)
+    if not points:
+        raise NoImageryError(f"The map of {plan.place.name} has no class anywhere; there is nothing to explain.")
+    stream = live_stream(plan, site)
+    return [explain_post(plan, each, store=store, vhr=stream) for each in points]
 
 
 def _by_itself(point: tuple[float, float], asked: Asked, voice: Voice, *, sentinel: bool) -> "Explanation":
@@ -158,7 +181,6 @@ def _tell(explained: "Explanation", picture: Path, voice: Voice) -> None:
         voice.say(f"  {name:<16} {_ranked(levels)}")
     for label, text in facts_of(explained):
         voice.say(f"  {label.lower():<16} {text}")
-    voice.say(f"  {'picture':<16} {picture}")
     voice.fact("explanation", _facts(explained, picture))
 
 

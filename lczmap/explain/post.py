@@ -4,6 +4,7 @@ In: a product's folder and a point. Out: an `Explanation` whose classes are the 
 """
 
 import math
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,14 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lczmap import assemble
-from lczmap.explain.blank import LonLat, blank, check_lonlat, metres_of, part_of, reflectance_of, vote_of, with_image
+from lczmap.explain.blank import (
+    LonLat,
+    blank,
+    check_lonlat,
+    degrees_from,
+    metres_of,
+    middle_of,
+    part_of,
+    reflectance_of,
+    vote_of,
+    with_image,
+)
 from lczmap.explain.image import SquareImage, cut_square, post_frame
 from lczmap.protocols import TileStore
 from lczmap.store.product import ITEM
 from lczmap.things.explanation import Explanation, Post, Verdict
 from lczmap.things.maps import TileMap, map_of
 from lczmap.things.observation import observation_of
-from lczmap.things.probabilities import PROBABILITY_LEVELS, encode
+from lczmap.things.probabilities import PROBABILITY_LEVELS, PROBABILITY_NODATA, encode
 from lczmap.vhrstream import VhrStream
 from lczmap.words.errors import AreaError, BrokenRecordError, ModelCardError, SpecError
 from lczmap.words.grid import PIXEL_METRES, TILE_METRES, WINDOW_METRES, WINDOW_PIXELS, Tile, posts_across
@@ -95,13 +107,7 @@ def explain_post(plan: Plan, at: LonLat, *, store: TileStore, vhr: VhrStream | N
         SourceError: the VHR image cannot be read, or is another one now.
     """
     entry, post = post_at(plan, at)
-    key = map_key(plan, entry)
-    if not store.has("map", key):
-        raise BrokenRecordError(
-            f"The record of tile {post.tile.name} is not in the .lczmap folder beside this map; make it again with "
-            f"`lczmap city --from {MANIFEST}`, then ask again."
-        )
-    tile_map = map_of(store.read("map", key))
+    tile_map = _held(plan, entry, store)
     reflectance = _seen_there(store, observation_key(plan, entry), post)
     image = None
     if plan.vhr is not None and vhr is not None:
@@ -115,6 +121,56 @@ def explain_post(plan: Plan, at: LonLat, *, store: TileStore, vhr: VhrStream | N
         verdict=verdict_of(tile_map, post),
         notes=tuple(_notes(plan, tile_map, post, image, composite_kept=reflectance is not None)),
     )
+
+
+def telling_points(plan: Plan, store: TileStore, *, most: int) -> list[LonLat]:
+    """Where a map's commonest classes are surest: one post each, where both streams have a vote if any post has.
+
+    Args:
+        plan: of the map.
+        store: holds its records.
+        most: points at most; fewer where the map has fewer classes.
+
+    Raises:
+        BrokenRecordError: a record is gone.
+    """
+    cells: Counter[int] = Counter()
+    # by class: whether both streams voted, the confidence, where; of equal ones the first in the north-west stays
+    best: dict[int, tuple[bool, int, Post]] = {}
+    for entry in plan.tiles:
+        tile_map = _held(plan, entry, store)
+        paired = np.zeros(tile_map.confidence.shape, np.bool_)
+        if tile_map.sentinel is not None and tile_map.vhr is not None:
+            paired = (tile_map.sentinel[..., 0] != PROBABILITY_NODATA) & (tile_map.vhr[..., 0] != PROBABILITY_NODATA)
+        for code in np.unique(tile_map.lcz[tile_map.lcz > 0]).tolist():
+            here = tile_map.lcz == code
+            cells[code] += int(np.count_nonzero(here))
+            rank = np.where(here, 1 + tile_map.confidence.astype(np.int64) + 1000 * paired, 0)
+            row, column = divmod(int(rank.argmax()), rank.shape[1])
+            post = Post(tile=entry.tile, posting=plan.spec.posting, row=row, column=column)
+            found = bool(paired[row, column]), int(tile_map.confidence[row, column]), post
+            if code not in best or found[:2] > best[code][:2]:
+                best[code] = found
+    anywhere = any(both for both, _, _ in best.values())
+    ranked = sorted((code for code in best if best[code][0] or not anywhere), key=lambda code: (-cells[code], code))
+    to_degrees = degrees_from(plan.place.epsg)
+    middles = [to_degrees(np.array([middle_of(best[code][2].corner)], np.float64))[0] for code in ranked[:most]]
+    return [(float(lon), float(lat)) for lon, lat in middles]
+
+
+def _held(plan: Plan, entry: TilePlan, store: TileStore) -> TileMap:
+    """The map's record of a tile.
+
+    Raises:
+        BrokenRecordError: it is gone.
+    """
+    key = map_key(plan, entry)
+    if not store.has("map", key):
+        raise BrokenRecordError(
+            f"The record of tile {entry.tile.name} is not in the .lczmap folder beside this map; make it again with "
+            f"`lczmap city --from {MANIFEST}`, then ask again."
+        )
+    return map_of(store.read("map", key))
 
 
 def post_at(plan: Plan, at: LonLat) -> tuple[TilePlan, Post]:
