@@ -84,7 +84,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ShownImage]:
 
 @pytest.mark.parametrize("name", SHEETS)
 @given(data=st.data())
-@examples(max_examples=6)
+@examples(max_examples=4)
 def test_windows_that_overlap_agree(several: dict[str, ShownImage], name: str, data: st.DataObject) -> None:
     metres = data.draw(st.sampled_from([1, 2, 10]))
     first, second = (

@@ -173,7 +173,7 @@ def test_tiles_land_where_they_stand_and_the_key_stays_in_the_environment(
             source.identify(LonLatBox(west=20, south=10, east=20.001, north=10.001))
         monkeypatch.setenv("TILE_KEY", "wrong" + KEY)
         with pytest.raises(SourceError, match="refuses access") as refused:
-            vhr_source(typed).identify(box(100))
+            source.view(identity).read(grid(20, west=12000))
         monkeypatch.delenv("TILE_KEY")
         with pytest.raises(SourceNameError, match="TILE_KEY"):
             vhr_source(typed).identify(box(100))

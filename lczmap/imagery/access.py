@@ -44,7 +44,8 @@ _UNREMEMBERED = {"CPL_VSIL_CURL_NON_CACHED": "/vsicurl/http:/vsis3/"}
 
 _PASSING = re.compile(
     r"(?:response|status) code: (408|429|5\d\d)|response_code=(0|408|429|5\d\d)|CURL error|timed? ?out|"
-    r"could not resolve|could not connect|couldn't connect|connection (reset|refused|closed)|operation too slow|recv failure",
+    r"could not resolve|could not connect|couldn't connect|connection (reset|refused|closed)|"
+    r"operation too slow|recv failure",
     re.IGNORECASE,
 )
 _REFUSED = re.compile(

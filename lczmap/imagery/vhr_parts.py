@@ -93,6 +93,8 @@ class StacPieces:
     """How it is read."""
     documents: dict[str, Mapping[str, object]] = field(default_factory=dict)
     """Collections already read, by address."""
+    known: dict[str, Piece] = field(default_factory=dict)
+    """Pieces already found: to walk a static catalogue again for a few of them may take minutes."""
 
     def find(self, box: LonLatBox | None, today: date) -> list[Piece]:
         """Pieces that meet a box, on top first; None takes all.
@@ -105,6 +107,7 @@ class StacPieces:
             piece = self._piece(raw, today)
             if piece is not None and (box is None or piece.footprint.intersects(box.polygon)):
                 found.setdefault(piece.id, piece)
+        self.known.update(found)
         return on_top_first(found.values())
 
     def fetch(self, ids: Sequence[str], today: date) -> list[Piece]:
@@ -113,11 +116,15 @@ class StacPieces:
         Raises:
             LczmapError: as `find` does.
         """
-        found: dict[str, Piece] = {}
-        for raw in self._raw(Wanted(collection=self.rules.collection, ids=tuple(ids))):
-            piece = self._piece(raw, today) if raw.body.get("id") in ids else None
+        found = {name: self.known[name] for name in ids if name in self.known}
+        missing = [name for name in ids if name not in found]
+        wanted = Wanted(collection=self.rules.collection, ids=tuple(missing))
+        for raw in self._raw(wanted) if missing else ():
+            piece = self._piece(raw, today) if raw.body.get("id") in missing else None
             if piece is not None:
                 found.setdefault(piece.id, piece)
+            if len(found) == len(set(ids)):
+                break
         return [found[name] for name in ids if name in found]
 
     def _raw(self, wanted: Wanted) -> Iterator[RawItem]:

@@ -74,7 +74,7 @@ def weighted(raster: DatasetReader, levels: Levels, source: Window, shrink: int)
         fine = np.zeros((4, int(strip.height), int(strip.width)), np.float32)
         top, left = int(inner.row_off - strip.row_off), int(inner.col_off - strip.col_off)
         place = fine[:, top : top + int(inner.height), left : left + int(inner.width)]
-        pixels, masks = _read(raster, levels, inner)
+        pixels, masks = colours_and_masks(raster, levels.full, levels.bands, window=inner)
         valid = valid_of(levels.full, levels.bands, pixels, masks)
         place[3] = valid
         np.copyto(place[:3], pixels, where=valid, casting="unsafe")
@@ -87,17 +87,27 @@ def weighted(raster: DatasetReader, levels: Levels, source: Window, shrink: int)
     return out, Affine(own.a * shrink, own.b * shrink, float(x), own.d * shrink, own.e * shrink, float(y))
 
 
-def _read(raster: DatasetReader, levels: Levels, window: Window) -> tuple[NDArray[np.generic], NDArray[np.uint8]]:
-    """Values and masks of the colours; a service's overviews forget what their alpha band is."""
-    pixels = raster.read(levels.bands, window=window)
-    alpha = alpha_of(levels.full)
+def colours_and_masks(
+    raster: DatasetReader, full: DatasetReader, bands: Bands, **where: object
+) -> tuple[NDArray[np.generic], NDArray[np.uint8]]:
+    """Values of the colours and their masks, 0 for no data, both (3, rows, columns).
+
+    Args:
+        raster: one of the levels.
+        full: the raster itself: a service's overviews forget what their alpha band is.
+        bands: the colours.
+        where: `window`, or `out_shape` as (rows, columns).
+    """
+    of_three = {key: (3, *value) if isinstance(value, tuple) else value for key, value in where.items()}
+    pixels = raster.read(bands, **of_three)
+    alpha = alpha_of(full)
     if alpha is not None:
-        masks = np.broadcast_to(raster.read(alpha, window=window), pixels.shape)
-    elif says_nodata(levels.full, levels.bands):
-        masks = raster.read_masks(levels.bands, window=window)
-    else:
-        masks = np.broadcast_to(np.uint8(255), pixels.shape)
-    return pixels, masks
+        opaque = raster.read(alpha, **where)
+        seen = opaque >= 128 if opaque.dtype == np.uint8 else opaque > 0
+        return pixels, np.broadcast_to(np.where(seen, 255, 0).astype(np.uint8), pixels.shape)
+    if says_nodata(full, bands):
+        return pixels, raster.read_masks(bands, **of_three)
+    return pixels, np.broadcast_to(np.uint8(255), pixels.shape)
 
 
 def alpha_of(raster: DatasetReader) -> int | None:

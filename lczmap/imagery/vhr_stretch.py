@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
-from lczmap.imagery.vhr_pixels import alpha_of
-from lczmap.imagery.vhr_raster import Bands, says_nodata, valid_of
+from lczmap.imagery.vhr_pixels import colours_and_masks
+from lczmap.imagery.vhr_raster import Bands, valid_of
 from lczmap.imagery.vhr_view import Three
 
 PERCENTILES = (2.0, 98.0)
@@ -30,14 +30,7 @@ def sample_of(raster: DatasetReader, bands: Bands) -> NDArray[np.float64]:
     """Values of a raster's coarsest overview where it shows ground, (3, n)."""
     shrink = max(max(raster.width, raster.height) / _LONGEST, 1.0)
     shape = max(round(raster.height / shrink), 1), max(round(raster.width / shrink), 1)
-    pixels = raster.read(bands, out_shape=(3, *shape))
-    alpha = alpha_of(raster)
-    if alpha is not None:
-        masks = np.broadcast_to(raster.read(alpha, out_shape=shape), pixels.shape)
-    elif says_nodata(raster, bands):
-        masks = raster.read_masks(bands, out_shape=(3, *shape))
-    else:
-        masks = np.broadcast_to(np.uint8(255), pixels.shape)
+    pixels, masks = colours_and_masks(raster, raster, bands, out_shape=shape)
     valid = valid_of(raster, bands, pixels, masks)
     return np.asarray(pixels[:, valid], np.float64)
 

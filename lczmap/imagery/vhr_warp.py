@@ -80,11 +80,13 @@ def read_block(levels: Levels, block: PixelGrid) -> tuple[Colours, NDArray[np.bo
         return None
     out = _same_pixels(values, transform, raster.crs, block)
     if out is None:
-        out = np.zeros((4, block.height, block.width), np.float32)
+        whole = bool(values[3].all())  # then no weights are needed
+        out = np.ones((4, block.height, block.width), np.float32)
+        out[: 3 if whole else 4] = 0
         with levels.warping:
             reproject(
-                values,
-                out,
+                values[: 3 if whole else 4],
+                out[: 3 if whole else 4],
                 src_transform=transform,
                 src_crs=raster.crs,
                 dst_transform=Affine(*block.transform),
