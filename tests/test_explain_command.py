@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from affine import Affine
 from PIL import Image
 from pyproj import Transformer
 
-from lczmap import assemble, catalog
+from lczmap import assemble, catalog, weights
 from lczmap.cli.main import status_of
 from lczmap.explain.blank import LonLat
 from lczmap.explain.square import explain_square, square_plan
@@ -211,25 +212,56 @@ def test_a_square_by_itself_is_judged_as_its_map_judges_it(mapped: Path, catalog
     assert np.abs(levels.astype(int) - told.verdict.fused).max() <= 1  # another batch, other last bits
 
 
-@pytest.mark.parametrize("source", ["none", "berlin"])
-def test_where_the_image_does_not_reach_is_said(
-    shared_data: Path, tmp_path: Path, source: str, capsys: pytest.CaptureFixture[str]
+@pytest.fixture(params=["slic", "sam-tiny"])
+def segmenter(request: pytest.FixtureRequest) -> str:
+    """A segmenter for which a graph model is shipped."""
+    name = str(request.param)
+    if name not in {card.segmenter_name for card in weights.shipped_cards() if card.role == "graph"}:
+        pytest.skip(f"no graph model is shipped for the segmenter {name}")
+    return name
+
+
+def test_a_map_of_both_streams_is_explained_with_its_image(
+    catalogue: Path, segmenter: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if "gcn-sam-tiny" not in {card.name for card in assemble.weights.shipped_cards()}:
-        pytest.skip("needs the shipped graph model")
-    named = "none" if source == "none" else str(shared_data / "stac_berlin")
-    words = ["--at", BERLIN, "--date", "2024-10", "--source", named]
+    image = tmp_path / "picture.tif"
+    blocks = np.random.default_rng(3).integers(1, 255, (3, 48, 48), np.uint8).repeat(20, axis=1).repeat(20, axis=2)
+    shape = {"driver": "GTiff", "width": 960, "height": 960, "count": 3, "dtype": "uint8", "crs": "EPSG:32633"}
+    with rasterio.open(image, "w", transform=Affine(2, 0, GRID.west, 0, -2, GRID.north), **shape) as raster:
+        raster.write(blocks)
+    asked = ["--aoi", "13.303,52.509,13.309,52.513", "--name", "both", "--source", str(catalogue), *DATE]
+    second = ["--vhr", str(image), "--segmenter", segmenter]
+    assert status_of(["city", *asked, *second, "--out", str(tmp_path), "--threads", "1", "-q"]) == 0
+    product = tmp_path / "both" / "2024-10"
+    (lon, lat), code = middle_of_map(product)
+    here = ["explain", str(product), "--at", f"{lon},{lat}", "--out", str(tmp_path / "cell.png"), "--json"]
+    assert status_of(here) == 2  # the image lies on disk and was not named
+    assert "--vhr" in capsys.readouterr().err
+    assert status_of([*here, "--vhr", str(image)]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["lcz"] == told["fused"]["lcz"] == code
+    assert told["instances"] > 3
+    assert any("very vote" in note for note in told["notes"])
+    with rasterio.open(next(product.glob("*_probabilities.tif"))) as file:
+        x, y = Transformer.from_crs(4326, file.crs, always_xy=True).transform(lon, lat)
+        levels = next(file.sample([(x, y)]))
+    np.testing.assert_allclose(told["fused"]["probabilities"], levels / 250, atol=1e-6)
+
+
+def test_where_the_image_does_not_reach_is_said(
+    shared_data: Path, tmp_path: Path, segmenter: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     image = str(shared_data / "vhr" / "banepa_oam_0.3m.tif")
-    assert status_of(["explain", *words, "--vhr", image, "--out", str(tmp_path / "b.png")]) == 4
-    assert "banepa" in capsys.readouterr().err
+    for source in ("none", str(shared_data / "stac_berlin")):
+        words = ["--at", BERLIN, "--date", "2024-10", "--source", source, "--segmenter", segmenter, "--vhr", image]
+        assert status_of(["explain", *words, "--out", str(tmp_path / "b.png")]) == 4
+        assert "VHR" in capsys.readouterr().err
 
 
 def test_banepa_is_explained_by_its_image_alone(
-    shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    shared_data: Path, tmp_path: Path, segmenter: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if "gcn-sam-tiny" not in {card.name for card in assemble.weights.shipped_cards()}:
-        pytest.skip("needs the shipped graph model")
-    words = ["--at", BANEPA, "--date", "2022", "--source", "none", "--threads", "1"]
+    words = ["--at", BANEPA, "--date", "2022", "--source", "none", "--segmenter", segmenter, "--threads", "1"]
     image = str(shared_data / "vhr" / "banepa_oam_0.3m.tif")
     assert status_of(["explain", *words, "--vhr", image, "--out", str(tmp_path / "b.png"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])

@@ -32,7 +32,7 @@ NO_SENTINEL = "none"
 @click.option("--source", metavar="NAME|URL|PATH|none", help="Without MAP: Sentinel-2 imagery [earth-search].")
 @click.option("--vhr", metavar="NAME|URL|PATH|none", help="VHR imagery; with MAP the path of its local image again.")
 @click.option("--segmenter", metavar="NAME", help="Without MAP: what cuts the VHR image [sam-tiny].")
-@click.option("--graph-model", metavar="NAME", help="Without MAP: classifier of the instances [gcn-sam-tiny].")
+@click.option("--graph-model", metavar="NAME", help="Without MAP: classifier of the instances [the segmenter's].")
 @click.option("--checkpoint", metavar="PATH|fetch", help="Official weights of Segment Anything, where wanted.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 or auto.")
 @click.option("--threads", type=click.IntRange(1, 512), help="Threads for reading and arithmetic [cores].")

@@ -29,7 +29,7 @@ MOST = 4
 """Squares on one page."""
 _SIDE, _MARGIN, _GAP = 2.95, 0.38, 0.22
 _TOP = 1.62
-_FOOT = 1.22
+_FOOT = 1.4
 
 
 def write_gallery(squares: Sequence[Explanation], path: Path) -> None:
@@ -87,7 +87,7 @@ def _draw_votes(page: Axes, left: float, top: float, square: Explanation) -> Non
         f"VHR stream: {_said(verdict.vhr)}",
         f"{len(square.masks)} instances" if square.picture is not None else "no VHR image",
     ]
-    lines += textwrap.wrap(", ".join(verdict.flags), 50)[:1]
+    lines += textwrap.wrap(", ".join(verdict.flags), 50, max_lines=2, placeholder=" ...")
     for number, line in enumerate(lines):
         words(page, left, top + 0.158 * number, line, size=7.5, colour=SOFT)
 
