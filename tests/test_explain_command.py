@@ -106,6 +106,15 @@ def test_without_a_point_a_map_shows_its_commonest_classes(
     assert (empty / "lczmap-explain_bay.png").is_file()
 
 
+def test_several_points_are_laid_side_by_side(mapped: Path, empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    points = [word for lon in (13.301, 13.307, 13.312) for word in ("--at", f"{lon},52.512")]
+    assert status_of(["explain", str(mapped), *points, "--out", str(empty / "few.png"), "--json"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len({each["post"]["column"] for each in told}) == 3
+    with Image.open(empty / "few.png") as image:
+        assert image.width > 3 * 2.9 * 150
+
+
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in."""
@@ -117,6 +126,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("words", "says"),
     [
         ([], "a point is needed"),
+        (["MAP", *(["--at", "0,0"] * 5)], "at most 4"),
         (["MAP", "--at", "13.3"], "longitude and latitude in degrees"),
         (["MAP", "--at", "13.3,52.5,7"], "longitude and latitude in degrees"),
         (["MAP", "--at", "here,there"], "longitude and latitude in degrees"),

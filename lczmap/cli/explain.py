@@ -8,6 +8,7 @@ import click
 from lczmap.cli.options import Asked
 from lczmap.cli.second import check_replayed, typed_vhr, with_checkpoint
 from lczmap.cli.speak import Voice
+from lczmap.things.explanation import SQUARES_ON_A_PAGE
 from lczmap.words.errors import NoImageryError, UsageError
 from lczmap.words.grid import WINDOW_METRES
 from lczmap.words.lcz import LCZ
@@ -26,7 +27,7 @@ NO_SENTINEL = "none"
 
 @click.command()
 @click.argument("product", required=False, metavar="[MAP]", type=click.Path(path_type=Path))
-@click.option("--at", metavar="LON,LAT", help="The point, degrees, longitude first; with MAP a few telling ones.")
+@click.option("--at", multiple=True, metavar="LON,LAT", help="A point, degrees, longitude first; up to four of them.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.png", help="The picture [named by the square].")
 @click.option("--date", "period", metavar="PERIOD", help="Without MAP: 2023, 2023-H1, 2023-05, ...")
 @click.option("--source", metavar="NAME|URL|PATH|none", help="Without MAP: Sentinel-2 imagery [earth-search].")
@@ -40,7 +41,7 @@ NO_SENTINEL = "none"
 def explain(  # noqa: PLR0913 - one parameter an option
     *,
     product: Path | None,
-    at: str | None,
+    at: tuple[str, ...],
     out: Path | None,
     period: str | None,
     source: str | None,
@@ -59,7 +60,7 @@ def explain(  # noqa: PLR0913 - one parameter an option
     lczmap explain --vhr ortho.tif --date 2023-H1 --at 120.16,30.25
 
     MAP is a product's folder: its square nearest to the point, or without --at one square of each of its commonest
-    classes. Without MAP a square is placed freely around the point.
+    classes. Without MAP a square is placed freely around the point. Several squares are laid side by side.
     """  # noqa: D301 - \b keeps click from wrapping the examples
     voice = Voice(as_json=as_json)
     asked = Asked(
@@ -73,19 +74,23 @@ def explain(  # noqa: PLR0913 - one parameter an option
         threads=threads,
         as_json=as_json,
     )
-    point = None if at is None else point_of(at)
+    points = [point_of(text) for text in at]
+    if len(points) > SQUARES_ON_A_PAGE:
+        raise UsageError(
+            f"{len(points)} points are given with --at, at most {SQUARES_ON_A_PAGE} fit on a picture; leave some out."
+        )
     if out is not None and out.suffix.lower() != ".png":
         raise UsageError(f"The picture is a PNG, got --out {out.name}; name a file that ends in .png.")
     from lczmap.store.disk import check_writable  # noqa: PLC0415
 
     check_writable((out or Path("picture.png")).absolute().parent)
     if product is not None:
-        squares = _of_map(product, point, asked, voice)
-    elif point is not None:
-        squares = [_by_itself(point, asked, voice, sentinel=source != NO_SENTINEL)]
+        squares = _of_map(product, points, asked, voice)
+    elif points:
+        squares = [_by_itself(point, asked, voice, sentinel=source != NO_SENTINEL) for point in points]
     else:
         raise UsageError("Without a MAP a point is needed, for instance --at 120.16,30.25.")
-    _draw(squares, out, voice, gallery=point is None)
+    _draw(squares, out, voice, gallery=len(points) != 1)
     return 0
 
 
@@ -123,7 +128,7 @@ def point_of(text: str) -> tuple[float, float]:
     return lon, lat
 
 
-def _of_map(product: Path, point: tuple[float, float] | None, asked: Asked, voice: Voice) -> "list[Explanation]":
+def _of_map(product: Path, points: list[tuple[float, float]], asked: Asked, voice: Voice) -> "list[Explanation]":
     also = {"--date": asked.period, "--source": asked.source, "--segmenter": asked.segmenter,
             "--graph-model": asked.graph_model}  # fmt: skip
     given = [label for label, value in also.items() if value is not None]
@@ -132,7 +137,6 @@ def _of_map(product: Path, point: tuple[float, float] | None, asked: Asked, voic
 
     from lczmap import assemble  # noqa: PLC0415 - brings torch
     from lczmap.explain.post import explain_post, live_stream, product_plan, telling_points  # noqa: PLC0415
-    from lczmap.store.gallery import MOST  # noqa: PLC0415
 
     plan, out = product_plan(product)
     check_replayed(plan, asked.vhr)
@@ -145,11 +149,11 @@ def _of_map(product: Path, point: tuple[float, float] | None, asked: Asked, voic
     )
     site = with_checkpoint(site, plan.spec, asked.checkpoint, voice)
     store = assemble.store(site)
-    points = [point] if point is not None else telling_points(plan, store, most=MOST)
-    if not points:
+    chosen = points or telling_points(plan, store, most=SQUARES_ON_A_PAGE)
+    if not chosen:
         raise NoImageryError(f"The map of {plan.place.name} has no class anywhere; there is nothing to explain.")
     stream = live_stream(plan, site)
-    return [explain_post(plan, each, store=store, vhr=stream) for each in points]
+    return [explain_post(plan, each, store=store, vhr=stream) for each in chosen]
 
 
 def _by_itself(point: tuple[float, float], asked: Asked, voice: Voice, *, sentinel: bool) -> "Explanation":

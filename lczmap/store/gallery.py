@@ -23,10 +23,8 @@ from lczmap.store.windows import (
     png_of,
     words,
 )
-from lczmap.things.explanation import Explanation, shares_said, zone_said
+from lczmap.things.explanation import SQUARES_ON_A_PAGE, Explanation, shares_said, zone_said
 
-MOST = 4
-"""Squares on one page."""
 _SIDE, _MARGIN, _GAP = 2.95, 0.38, 0.22
 _TOP = 1.62
 _FOOT = 1.4
@@ -50,14 +48,15 @@ def write_gallery(squares: Sequence[Explanation], path: Path) -> None:
 
 def gallery_png(squares: Sequence[Explanation]) -> bytes:
     """A few squares of one map as a PNG; equal squares give equal bytes."""
-    if not 1 <= len(squares) <= MOST:
-        raise ValueError(f"a gallery of {len(squares)} squares, expected 1 to {MOST}")
+    if not 1 <= len(squares) <= SQUARES_ON_A_PAGE:
+        raise ValueError(f"a gallery of {len(squares)} squares, expected 1 to {SQUARES_ON_A_PAGE}")
     draws = (draw_sentinel, draw_vhr, draw_instances) if any(each.vhr for each in squares) else (draw_sentinel,)
     width = max(2 * _MARGIN + len(squares) * (_SIDE + _GAP) - _GAP, 6.6)
     height = _TOP + len(draws) * (_SIDE + _GAP) - _GAP + _FOOT
     figure, page = page_of(width, height)
     first = squares[0]
-    words(page, _MARGIN, 0.36, drawable(first.title, "A few squares"), size=16, weight="bold")
+    title = drawable(first.title, "A few squares") if first.post is not None else "Squares by themselves"
+    words(page, _MARGIN, 0.36, title, size=16, weight="bold")
     facts = ("Squares of 320 m as both streams saw them", days(first.period))
     words(page, _MARGIN, 0.68, "  \u00b7  ".join(facts), size=9.5, colour=SOFT)
     for number, square in enumerate(squares):

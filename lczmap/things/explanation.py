@@ -20,6 +20,9 @@ from lczmap.words.quality import MEANINGS, Quality
 from lczmap.words.segmenter import SegmenterSpec
 from lczmap.words.vhr import VhrIdentity
 
+SQUARES_ON_A_PAGE = 4
+"""Explanations that one picture can hold side by side."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Post:
