@@ -9,7 +9,12 @@ from torch.nn import functional
 
 from lczmap.segment.grain import grain_lines
 from lczmap.segment.masks import bilinear, boxes_of, stability
-from lczmap.segment.regions import cleaned_in_batch, without_small_regions
+from lczmap.segment.regions import (
+    cleaned_in_batch,
+    cleaned_in_boxes,
+    without_small_regions,
+    without_small_regions_inside,
+)
 from lczmap.segment.vision import segment_anything
 
 
@@ -45,10 +50,25 @@ def test_regions_are_removed_as_segment_anything_does(seed: int, shape: tuple[in
         assert bool(said) == bool((one != mask).any())
 
 
+@settings(max_examples=20)
+@given(st.integers(0, 1000), st.sampled_from([(17, 23), (70, 30), (40, 150)]), st.sampled_from([4, 12, 60]))
+def test_regions_are_removed_alike_within_boxes(seed: int, shape: tuple[int, int], least: int) -> None:
+    masks = speckled(9, *shape, seed)
+    masks[1:4, shape[0] // 2 :] = False
+    masks[2:6, :, shape[1] // 3 :] = False
+    cleaned, _ = without_small_regions_inside(masks, least)
+    boxed = cleaned_in_boxes(functional.pad(masks, (1, 1, 1, 1)), least)[:, 1:-1, 1:-1]
+    assert (boxed == cleaned).all()
+    # what touches an edge is no hole: as in a picture that goes on
+    beyond, _ = without_small_regions(functional.pad(masks, (9, 9, 9, 9)), least)
+    assert (beyond[:, 9:-9, 9:-9] == cleaned).all()
+
+
 def test_no_masks_stay_none() -> None:
     none = torch.zeros(0, 5, 5, dtype=torch.bool)
     assert without_small_regions(none, 4)[0].shape == (0, 5, 5)
     assert cleaned_in_batch(none, 4).shape == (0, 5, 5)
+    assert cleaned_in_boxes(none, 4).shape == (0, 5, 5)
     assert boxes_of(none).shape == (0, 4)
 
 

@@ -12,6 +12,9 @@ from torch import Tensor
 MASK_PIXELS = 4
 """Mask pixels along a token's side, as segment-anything decodes them."""
 
+CHUNK = 64
+"""Masks that are resampled at once."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GrainLines:
@@ -32,8 +35,13 @@ class GrainLines:
         """(k, length, length) masks of logits (k, 4c, 4c) on crops at corners (k, 2), row and column in tokens."""
         if self.exact:
             return logits > 0
-        down, across = (self.matrices[corners[:, axis]] for axis in (0, 1))
-        return (down @ logits.float() @ across.transpose(1, 2)) > 0
+        length = self.matrices.shape[1]
+        masks = torch.empty(len(logits), length, length, dtype=torch.bool, device=logits.device)
+        for start in range(0, len(logits), CHUNK):
+            here = slice(start, start + CHUNK)
+            down, across = (self.matrices[corners[here, axis]] for axis in (0, 1))
+            masks[here] = (down @ logits[here].float() @ across.transpose(1, 2)) > 0
+        return masks
 
 
 def grain_lines(*, tokens: int, crop: int, token_metres: float, grain: int, side: int) -> GrainLines:

@@ -11,6 +11,10 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
+from lczmap.segment.masks import boxes_of
+
+BOX_SIDES = (32, 64, 128, 256)
+"""Sides of the squares in which masks are cleaned together, pixels."""
 EIGHT = np.ones((3, 3), np.bool_)
 """Neighbours that belong to one region: all eight."""
 
@@ -28,6 +32,16 @@ def without_small_regions(masks: Tensor, least: float) -> tuple[Tensor, Tensor]:
         cleaned = torch.from_numpy(np.stack(kept))
     else:
         cleaned = cleaned_in_batch(masks, least)
+    return cleaned, (cleaned != masks).flatten(1).any(1)
+
+
+def without_small_regions_inside(masks: Tensor, least: float) -> tuple[Tensor, Tensor]:
+    """The same where the masks' pictures go on beyond their edges: background that reaches an edge is no hole."""
+    padded = functional.pad(masks, (1, 1, 1, 1))
+    if masks.device.type == "cpu":
+        cleaned, changed = without_small_regions(padded, least)
+        return cleaned[:, 1:-1, 1:-1], changed
+    cleaned = cleaned_in_boxes(padded, least)[:, 1:-1, 1:-1]
     return cleaned, (cleaned != masks).flatten(1).any(1)
 
 
@@ -75,12 +89,45 @@ def _without_islands(mask: NDArray[np.bool_], least: float) -> NDArray[np.bool_]
     return islands
 
 
-def cleaned_in_batch(masks: Tensor, least: float) -> Tensor:
-    """The same for all masks at once, wherever they lie."""
+def cleaned_in_boxes(masks: Tensor, least: float) -> Tensor:
+    """Masks with an empty margin of a pixel, cleaned within squares that hold their boxes, small ones with small ones.
+
+    What surrounds a mask counts as large.
+    """
+    cleaned = masks.clone()
+    side = max(masks.shape[1:])
+    wide = functional.pad(masks, (0, side, 0, side))
+    boxes = boxes_of(masks)
+    spans = (boxes[:, 2:] - boxes[:, :2]).amax(1) + 3 if len(masks) else boxes[:, 0]
+    low = 0
+    for square in (*(each for each in BOX_SIDES if each < side), side + 1):
+        here = ((spans > low) & (spans <= square)).nonzero()[:, 0]
+        low = square
+        if not len(here):
+            continue
+        # the square begins in the margin, to the left of and above the box
+        line = torch.arange(square, device=masks.device)
+        rows, columns = ((boxes[here, axis] - 1).clamp(min=0)[:, None] + line for axis in (1, 0))
+        place = (here[:, None, None], rows[:, :, None], columns[:, None, :])
+        wide[place] = cleaned_in_batch(wide[place], least, open_corner=True)
+        cleaned[here] = wide[here, : masks.shape[1], : masks.shape[2]]
+    return cleaned
+
+
+def cleaned_in_batch(masks: Tensor, least: float, *, open_corner: bool = False) -> Tensor:
+    """All masks at once, wherever they lie.
+
+    Args:
+        masks: (k, rows, columns).
+        least: pixels of a region that stays.
+        open_corner: whether the background at the upper left corner goes on beyond the picture and is never filled.
+    """
     if not masks.numel():
         return masks
-    _, sizes = _regions(~masks)
-    masks = masks | (~masks & (sizes < least))
+    regions, sizes = _regions(~masks)
+    # the first pixel's region has the highest label
+    small = (sizes < least) & (regions != masks[0].numel()) if open_corner else sizes < least
+    masks = masks | (~masks & small)
     regions, sizes = _regions(masks)
     big = masks & (sizes >= least)
     # of equal sizes the region whose first pixel comes first: labels are counted from the last pixel

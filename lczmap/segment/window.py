@@ -4,7 +4,7 @@ In: frames at 1 m, and their reach. Out: instances at the spec's grain, best fir
 on the decoder's own pixels, and only what is left is brought to the grain of the frame.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from lczmap.segment.lots import Batches, Candidates, Decoder, filled, suppressed
 from lczmap.segment.masks import boxes_of, stability
 from lczmap.segment.network import Network, computing
 from lczmap.segment.prompts import seen_points, window_points
-from lczmap.segment.regions import without_small_regions
+from lczmap.segment.regions import without_small_regions_inside
 from lczmap.things.frames import Reach
 from lczmap.things.instances import Instances, no_instances
 from lczmap.words.errors import SpecError
@@ -79,13 +79,14 @@ class WindowSegmenter:
                 found += self._segment(pictures[lot], reaches[lot])
         return found
 
-    def _segment(self, pictures: NDArray[np.uint8], reaches: Sequence[Reach]) -> Iterator[Instances]:
+    def _segment(self, pictures: NDArray[np.uint8], reaches: Sequence[Reach]) -> list[Instances]:
         """Instances of frames that fit into memory together."""
+        nothing = no_instances(self._side, self._side, metres=self.spec.grain_metres)
         points = [window_points(self.spec, reach) for reach in reaches]
         points = [each[seen_points(each, picture)] for each, picture in zip(points, pictures, strict=True)]
         shown = np.flatnonzero([len(each) for each in points])
         if not len(shown):
-            return (no_instances(self._side, self._side, metres=self.spec.grain_metres) for _ in pictures)
+            return [nothing] * len(pictures)
         # frames without a prompt are not encoded
         embeddings = self._embeddings(pictures[shown])
         prompts = Prompts(
@@ -94,13 +95,8 @@ class WindowSegmenter:
             frames=torch.from_numpy(np.repeat(np.arange(len(shown)), [len(points[index]) for index in shown])),
         )
         candidates = self._decoder.candidates(embeddings, prompts, thinned=self._stable)
-        places = {int(index): place for place, index in enumerate(shown)}
-        return (
-            self._instances(candidates[candidates.frames == places[index]])
-            if index in places
-            else no_instances(self._side, self._side, metres=self.spec.grain_metres)
-            for index in range(len(pictures))
-        )
+        cut = iter(self._instances(candidates, len(shown)))
+        return [next(cut) if len(each) else nothing for each in points]
 
     def _embeddings(self, pictures: NDArray[np.uint8]) -> Tensor:
         """Embeddings of frames, encoded in lots of one size."""
@@ -111,29 +107,45 @@ class WindowSegmenter:
         """Those whose mask hardly changes with its threshold."""
         return candidates[stability(candidates.logits) >= self.spec.stability_threshold]
 
-    def _instances(self, candidates: Candidates) -> Instances:
-        """The instances of one frame: the better of boxes that overlap, without small regions."""
+    def _instances(self, candidates: Candidates, frames: int) -> list[Instances]:
+        """The instances of each frame: the better of boxes that overlap, without small regions."""
         spec = self.spec
         # boxes on the decoder's own pixels, those of the frame
-        offset = MASK_PIXELS * candidates.corners.flip(1).repeat(1, 2)
-        boxes = boxes_of(candidates.logits > 0) + offset
-        best = candidates[suppressed(boxes, candidates.qualities, spec.nms_threshold)]
-        masks, changed = without_small_regions(
+        boxes = boxes_of(candidates.logits > 0) + MASK_PIXELS * candidates.corners.flip(1).repeat(1, 2)
+        best = candidates[_kept(boxes, candidates.qualities, candidates.frames, spec.nms_threshold)]
+        # all frames at once: on a GPU rounds cost more than masks
+        masks, changed = without_small_regions_inside(
             self._lines.masks(best.logits, best.corners), spec.least_metres2 / spec.grain_metres**2
         )
         starts = self._lines.starts[best.corners]
-        boxes = boxes_of(masks) + starts.flip(1).repeat(1, 2)
         # cleaning can make two masks alike: the untouched one stays, then the better one
-        again = suppressed(boxes, (~changed).float(), spec.nms_threshold)
+        boxes = boxes_of(masks) + starts.flip(1).repeat(1, 2)
+        again = _kept(boxes, (~changed).float(), best.frames, spec.nms_threshold)
         again = again[masks[again].flatten(1).any(1)].sort().values
-        corner, row, column = masks[again].nonzero(as_tuple=True)
-        rows, columns = (starts[again][corner, axis] + line for axis, line in ((0, row), (1, column)))
-        count = len(again)
+        return [
+            self._sparse(masks[here], starts[here], best.qualities[here])
+            for here in (again[best.frames[again] == frame] for frame in range(frames))
+        ]
+
+    def _sparse(self, masks: Tensor, starts: Tensor, qualities: Tensor) -> Instances:
+        """Instances of one frame from masks (k, length, length) that begin at `starts` (k, 2), row and column."""
+        whose, row, column = masks.nonzero(as_tuple=True)
+        rows, columns = (starts[whose, axis] + line for axis, line in ((0, row), (1, column)))
+        counts = torch.arange(len(masks) + 1, device=whose.device)
         return Instances(
             rows=self._side,
             columns=self._side,
-            metres=spec.grain_metres,
+            metres=self.spec.grain_metres,
             pixels=(rows * self._side + columns).int().cpu().numpy(),
-            starts=torch.searchsorted(corner, torch.arange(count + 1, device=corner.device)).cpu().numpy(),
-            scores=best.qualities[again].clamp(0, 1).cpu().numpy(),
+            starts=torch.searchsorted(whose, counts).cpu().numpy(),
+            scores=qualities.clamp(0, 1).cpu().numpy(),
         )
+
+
+def _kept(boxes: Tensor, scores: Tensor, frames: Tensor, threshold: float) -> Tensor:
+    """Indices of the boxes that stay, frame by frame, best first."""
+    kept = []
+    for frame in sorted(set(frames.tolist())):
+        here = (frames == frame).nonzero()[:, 0]
+        kept.append(here[suppressed(boxes[here], scores[here], threshold)])
+    return torch.cat(kept) if kept else frames
