@@ -8,7 +8,6 @@ import click
 from lczmap.cli.options import Asked
 from lczmap.cli.second import check_replayed, typed_vhr, with_checkpoint
 from lczmap.cli.speak import Voice
-from lczmap.things.explanation import SQUARES_ON_A_PAGE
 from lczmap.words.errors import NoImageryError, UsageError
 from lczmap.words.grid import WINDOW_METRES
 from lczmap.words.lcz import LCZ
@@ -74,6 +73,8 @@ def explain(  # noqa: PLR0913 - one parameter an option
         threads=threads,
         as_json=as_json,
     )
+    from lczmap.things.explanation import SQUARES_ON_A_PAGE  # noqa: PLC0415 - brings scipy, which --help does not want
+
     points = [point_of(text) for text in at]
     if len(points) > SQUARES_ON_A_PAGE:
         raise UsageError(
@@ -137,6 +138,7 @@ def _of_map(product: Path, points: list[tuple[float, float]], asked: Asked, voic
 
     from lczmap import assemble  # noqa: PLC0415 - brings torch
     from lczmap.explain.post import explain_post, live_stream, product_plan, telling_points  # noqa: PLC0415
+    from lczmap.things.explanation import SQUARES_ON_A_PAGE  # noqa: PLC0415
 
     plan, out = product_plan(product)
     check_replayed(plan, asked.vhr)
