@@ -21,15 +21,39 @@ if TYPE_CHECKING:
     from segment_anything.modeling.sam import Sam
 
 
+PATCH = 8
+"""Side of a token, pixels."""
+
+
+class Stem(nn.Sequential):
+    """Three convolutions of stride 2 in place of one of stride 8: attention then learns in a tenth of the steps.
+
+    Source: Xiao et al., Early convolutions help transformers see better (2021).
+    """
+
+    stride = (PATCH, PATCH)
+    """Of a token, pixels, as a single convolution would say it."""
+
+    def __init__(self, channels: tuple[int, int, int]) -> None:
+        first, second, last = channels
+        super().__init__(
+            nn.Conv2d(3, first, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Conv2d(first, second, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Conv2d(second, last, 3, stride=2, padding=1),
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class TinyShape:
     """Sizes of the network."""
 
-    patch: int = 8
-    """Side of a token, pixels."""
+    stem: tuple[int, int] = (32, 64)
+    """Channels at 2 and at 4 m."""
     width: int = 96
     """Channels of the encoder."""
-    windows: tuple[int, ...] = (10, 12, 10, 12)
+    windows: tuple[int, ...] = (8, 10, 8, 10)
     """Side of the attention windows of each encoder block, tokens."""
     heads: int = 3
     """Attention heads of the encoder."""
@@ -47,7 +71,7 @@ class TinyShape:
 
 TINY = TinyShape()
 """The shipped network."""
-_SIDE = 192
+_SIDE = 128
 
 
 def tiny_sam(side: int = _SIDE, shape: TinyShape = TINY) -> Sam:
@@ -59,15 +83,16 @@ def tiny_sam(side: int = _SIDE, shape: TinyShape = TINY) -> Sam:
         shape: sizes of the network.
     """
     modeling = segment_anything().modeling
-    tokens = side // shape.patch
+    tokens = side // PATCH
     encoder = modeling.ImageEncoderViT(
         img_size=side,
-        patch_size=shape.patch,
+        patch_size=PATCH,
         embed_dim=shape.width,
         depth=0,
         out_chans=shape.channels,
         use_abs_pos=False,
     )
+    encoder.patch_embed.proj = Stem((*shape.stem, shape.width))
     encoder.blocks = nn.ModuleList(
         modeling.image_encoder.Block(
             dim=shape.width,
