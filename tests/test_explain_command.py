@@ -222,6 +222,19 @@ def test_a_square_by_itself_is_judged_as_its_map_judges_it(mapped: Path, catalog
     assert np.abs(levels.astype(int) - told.verdict.fused).max() <= 1  # another batch, other last bits
 
 
+@pytest.mark.parametrize(("at", "flag"), [("13.40,52.47", "no clear pixel"), ("13.2925,52.513", "gaps filled")])
+def test_a_square_that_no_scene_shows_whole_is_explained_all_the_same(
+    catalogue: Path, empty: Path, at: str, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--at", at, *DATE, "--source", str(catalogue), "--threads", "1", "--json"]
+    assert status_of(["explain", *words]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert flag in told["flags"]
+    assert (told["lcz"] == 0) == (told["fused"] is None) == (flag == "no clear pixel")
+    (picture,) = empty.iterdir()
+    assert picture.name.startswith("lczmap-explain_13.")
+
+
 @pytest.fixture(params=["slic", "sam-tiny"])
 def segmenter(request: pytest.FixtureRequest) -> str:
     """A segmenter for which a graph model is shipped."""
