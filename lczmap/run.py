@@ -22,7 +22,7 @@ from lczmap.store.product import Product, ProductRequest
 from lczmap.store.publish import write_product
 from lczmap.things.observation import Observation
 from lczmap.words.errors import AreaError, BrokenAssetError, LczmapError, NoImageryError, SpecError
-from lczmap.words.event import Event, Listener, Stage, counted, nobody
+from lczmap.words.event import Clock, Event, Listener, Stage, counted, nobody
 from lczmap.words.grid import HALO_METRES, Tile
 from lczmap.words.manifest import manifest_of, plan_of
 from lczmap.words.period import parse_period
@@ -160,7 +160,7 @@ def map_tiles(frozen: Plan, parts: Parts, *, tell: Listener = nobody) -> Mapped:
     Raises:
         BrokenAssetError: an item is unreadable and a tile has no other.
     """
-    computed = 0
+    computed, parts = 0, replace(parts, clock=Clock(tell))
     while True:
         try:
             todo = [entry for entry in frozen.tiles if not parts.store.has("map", map_key(frozen, entry))]

@@ -18,7 +18,7 @@ from lczmap.things.observation import Observation
 from lczmap.things.registration import Registration, register
 from lczmap.things.vhr import VhrView
 from lczmap.words.bands import BAND_NAMES
-from lczmap.words.event import Clock
+from lczmap.words.event import Clock, Event
 from lczmap.words.grid import WINDOW_METRES, posts_across
 from lczmap.words.lcz import CLASS_COUNT
 from lczmap.words.plan import Plan, TilePlan
@@ -73,13 +73,15 @@ def vhr_votes(observation: Observation, tile: TilePlan, plan: Plan, stream: VhrS
         seen |= Quality.VHR_FAR_IN_TIME
     posts: list[NDArray[np.intp]] = []
     graphs: list[Graphs] = []
-    for frame, made, covered in _frames(observation, tile, plan, stream, clock):
+    frames = list(frames_of(observation.tile, plan.spec.posting, tile.area.wanted, stream.segmenter.spec))
+    for done, (frame, made, covered) in enumerate(_cut(frames, view, stream, clock), start=1):
         voting = covered & (made.counts > 0)
         quality[frame.posts] = np.where(
             covered, seen | np.where(made.counts > 0, 0, Quality.NO_INSTANCES), Quality.NO_VHR
         ).astype(np.uint16)
         posts.append(frame.posts[voting])
         graphs.append(made[voting])
+        clock.tell(Event(stage="segment", text=f"tile {tile.tile.name}: windows cut", done=done, total=len(frames)))
     if posts and sum(map(len, posts)):
         order = np.argsort(np.concatenate(posts))
         with clock.timing("graphs"):
@@ -109,15 +111,10 @@ def covered_cells(picture: NDArray[np.uint8], corners: NDArray[np.int64]) -> NDA
     return enough
 
 
-def _frames(
-    observation: Observation, tile: TilePlan, plan: Plan, stream: VhrStream, clock: Clock
+def _cut(
+    frames: Sequence[Frame], view: VhrView, stream: VhrStream, clock: Clock
 ) -> Iterator[tuple[Frame, Graphs, NDArray[np.bool_]]]:
-    """Every frame of the tile with the graphs of its cells and which of these the image shows."""
-    view = observation.vhr
-    if view is None:
-        return
-    spec = stream.segmenter.spec
-    frames = list(frames_of(observation.tile, plan.spec.posting, tile.area.wanted, spec))
+    """Every frame with the graphs of its cells and which of these the image shows."""
     size = stream.segmenter.lot
     lots = [frames[start : start + size] for start in range(0, len(frames), size)]
     for lot, pictures in zip(lots, _ahead(lots, view, clock), strict=True):

@@ -28,6 +28,7 @@ from lczmap.things.maps import TileMap, map_of
 from lczmap.things.probabilities import encode, fuse
 from lczmap.things.registration import Registration
 from lczmap.vhrstream import VhrStream, covered_cells
+from lczmap.words.event import Event
 from lczmap.words.grid import POSTINGS, PixelGrid, Posting, posts_across
 from lczmap.words.plan import Plan, map_key
 from lczmap.words.quality import Quality
@@ -235,3 +236,10 @@ def test_half_a_square_is_enough() -> None:
     picture[:, 480:, 1] = 3
     corners = np.array([[0, 320], [0, 319], [640, 640]])
     np.testing.assert_array_equal(covered_cells(picture, corners), [True, False, True])
+
+
+def test_a_long_tile_tells_how_far_it_is() -> None:
+    plan = paired(plan_of_tiles(320, {WEST: list(itertools.product(range(4), range(4)))}, [scene()]))
+    heard: list[Event] = []
+    run.map_tiles(plan, parts(plan), tell=heard.append)
+    assert [(event.done, event.total) for event in heard if event.stage == "segment"] == [(n, 4) for n in range(1, 5)]

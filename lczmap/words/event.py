@@ -32,13 +32,23 @@ class Event:
     """For machines."""
 
 
+Listener = Callable[[Event], None]
+"""Hears events as they happen."""
+
+
+def nobody(event: Event) -> None:
+    """Hear nothing."""
+
+
 class Clock:
     """Adds up the time of every stage, from any thread; stages that run side by side may add up to more than the whole.
 
     It measures a run and changes nothing of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Listener = nobody) -> None:
+        self.tell = tell
+        """Hears how far a long stage is, from the inside of it."""
         self._seconds: Counter[Stage] = Counter()
         self._lock = Lock()
 
@@ -57,14 +67,6 @@ class Clock:
         finally:
             with self._lock:
                 self._seconds[stage] += time.perf_counter() - began  # type: ignore[assignment]
-
-
-Listener = Callable[[Event], None]
-"""Hears events as they happen."""
-
-
-def nobody(event: Event) -> None:
-    """Hear nothing."""
 
 
 def counted(number: int, noun: str) -> str:
