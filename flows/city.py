@@ -84,6 +84,7 @@ def map_city(  # noqa: PLR0913 - one parameter a field of the form that Prefect 
     posting: int = 320,
     vhr: str | None = None,
     segmenter: str | None = None,
+    checkpoint: str | None = None,
     out: str = "lczmap-out",
     device: str = "auto",
 ) -> str:
@@ -98,6 +99,7 @@ def map_city(  # noqa: PLR0913 - one parameter a field of the form that Prefect 
         vhr: name, address, template or path of VHR imagery, the same for every worker; none by default. A key is
             given as `${NAME}`, filled from the workers' environment: Prefect shows parameters to everybody.
         segmenter: name of what cuts the VHR imagery.
+        checkpoint: path of official weights for a segmenter that wants them, the same for every worker.
         out: folder of products, the same for every worker.
         device: `cpu`, `cuda` or `auto`.
 
@@ -112,6 +114,7 @@ def map_city(  # noqa: PLR0913 - one parameter a field of the form that Prefect 
         posting=str(posting),
         vhr=vhr,
         segmenter=segmenter,
+        checkpoint=checkpoint,
         device=device,
         yes=True,
     )
@@ -156,6 +159,7 @@ def left_out(plan_key: str, errors: Sequence[LczmapError], site: Site) -> str:
 @click.option("--posting", type=int, default=320, show_default=True, help="Metres between cell centres.")
 @click.option("--vhr", help="VHR imagery: name, address, template or path.")
 @click.option("--segmenter", help="What cuts the VHR imagery.")
+@click.option("--checkpoint", help="Path of official weights for a segmenter that wants them.")
 @click.option("--out", default="lczmap-out", show_default=True, help="Folder.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
 def main(**wanted: str | int | None) -> None:
