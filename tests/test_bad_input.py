@@ -9,7 +9,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 
 from lczmap.cli.main import COMMANDS, status_of
 from lczmap.testing.scenes import SceneMetadata, write_catalogue, write_tiny_scene
@@ -48,6 +51,19 @@ def catalogue(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """A picture at 2 m of the middle of the scene, and a folder that holds none."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.tif").write_text("no picture")
+    path = tmp_path / PICTURE
+    colours = np.random.default_rng(3).integers(1, 255, (3, 320, 320), np.uint8)
+    profile = {"driver": "GTiff", "width": 320, "height": 320, "count": 3, "dtype": "uint8", "crs": "EPSG:32633"}
+    with rasterio.open(path, "w", transform=Affine(2, 0, 384_640, 0, -2, 5_819_840), **profile) as raster:
+        raster.write(colours)
+    return path
+
+
 def one_sentence(said: str, *needed: str) -> None:
     last = said.strip().splitlines()[-1]
     assert last.startswith("lczmap: "), said
@@ -57,6 +73,8 @@ def one_sentence(said: str, *needed: str) -> None:
         assert word.lower() in last.lower(), f"{word!r} is not in {last!r}"
 
 
+HERE = ("city", "--aoi", BOX, "--source", "scenes", *DATE)
+PICTURE = "picture.tif"
 LONG = "x" * 400
 """A name that no file system holds."""
 
@@ -92,10 +110,33 @@ USAGE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "unknown option": (("city", "Berlin", "--dat", "2023"), ("--dat",)),
     "device": (("city", "--aoi", BOX, "--source", "scenes", "--device", "abacus", *DATE), ("abacus",)),
     "model": (("models", "resnet-11"), ("resnet",)),
+    "no such VHR image": ((*HERE, "--vhr", "nowhere.tif"), ("nowhere.tif", "path")),
+    "near VHR name": ((*HERE, "--vhr", "naipp"), ("naip?",)),
+    "VHR address with a login": ((*HERE, "--vhr", "https://me:secret@host/a.tif"), ("login",)),
+    "VHR template without a row": ((*HERE, "--vhr", "https://host/{z}/{x}/a.png"), ("TileRow",)),
+    "VHR that is no raster": ((*HERE, "--vhr", "notes.tif", "--segmenter", "slic"), ("notes.tif",)),
+    "VHR in an empty folder": ((*HERE, "--vhr", "empty", "--segmenter", "slic"), ("empty",)),
+    "unknown segmenter": ((*HERE, "--vhr", PICTURE, "--segmenter", "sam-tny"), ("sam-tiny",)),
+    "unknown graph model": ((*HERE, "--vhr", PICTURE, "--graph-model", "gcn-sam-tin"), ("gcn-sam-tin",)),
+    "a classifier of patches as graph model": (
+        (*HERE, "--vhr", PICTURE, "--segmenter", "slic", "--graph-model", "resnet11-provisional"),
+        ("sentinel", "graphs"),
+    ),
+    "no checkpoint": ((*HERE, "--vhr", PICTURE, "--segmenter", "sam-vit-b"), ("--checkpoint",)),
+    "checkpoint that is not there": (
+        (*HERE, "--vhr", PICTURE, "--segmenter", "sam-vit-b", "--checkpoint", "nowhere.pth"),
+        ("nowhere.pth", "--checkpoint"),
+    ),
+    "checkpoint for a segmenter that has its own": (
+        (*HERE, "--vhr", PICTURE, "--checkpoint", "nowhere.pth"),
+        ("sam-tiny", "--checkpoint"),
+    ),
+    "segmenter without an image": ((*HERE, "--segmenter", "slic"), ("--vhr",)),
+    "checkpoint without an image": ((*HERE, "--vhr", "none", "--checkpoint", "fetch"), ("--vhr",)),
 }
 
 
-@pytest.mark.usefixtures("catalogue")
+@pytest.mark.usefixtures("catalogue", "picture")
 @pytest.mark.parametrize("case", USAGE)
 def test_usage_errors_exit_2_in_one_sentence(case: str, lczmap: Speaking, tmp_path: Path) -> None:
     words, needed = USAGE[case]
@@ -133,10 +174,20 @@ def test_a_local_source_that_is_no_catalogue(text: str, lczmap: Speaking, tmp_pa
         ("sentinel_weight = 2", "0 to 1"),
         ("sentinel_model = 'resnet12'", "resnet"),
         ("precision = 'float8'", "float32"),
-        ("segmenter = 'sam'", "VHR"),
+        ("segmenter = 'sam'", "sam-tiny"),
+        ("vhr = 'nowhere.tif'", "nowhere.tif"),
+        ("vhr = 3", "expected str"),
+        ("segmenter_settings = 3", "[segmenter_settings]"),
+        ("[segmenter_settings]\ncore_meters = 640", "core_metres"),
+        ("[segmenter_settings]\ncore_metres = 'wide'", "int"),
+        ("[segmenter_settings]\ncore_metres = 500", "12,800"),
+        ("[segmenter_settings]\nmode = 'picture'", "window"),
+        # no graph model is shipped for instances cut like that
+        ("vhr = 'picture.tif'\nsegmenter = 'slic'\n[segmenter_settings]\npitch_metres = 51.5", "graph model"),
         ("not toml", "TOML"),
     ],
 )
+@pytest.mark.usefixtures("picture")
 def test_a_spec_that_asks_for_what_there_is_not(
     text: str, needed: str, lczmap: Speaking, tmp_path: Path, catalogue: Path
 ) -> None:

@@ -4,15 +4,21 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 
 from lczmap import catalog, run
+from lczmap.store.records import FileStore
 from lczmap.testing.scenes import SceneMetadata, write_catalogue, write_tiny_scene
+from lczmap.things.maps import map_of
 from lczmap.words.errors import BrokenAssetError, LczmapError, SourceUnreachableError
 from lczmap.words.grid import PixelGrid
 from lczmap.words.manifest import plan_of
 from lczmap.words.period import parse_period
-from lczmap.words.plan import Plan
+from lczmap.words.plan import Plan, map_key
+from lczmap.words.quality import Quality
 from lczmap.words.site import Site
 from lczmap.words.spec import RunSpec
 
@@ -35,7 +41,7 @@ def ephemeral_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("PREFECT_LOGGING_LEVEL", "ERROR")
         from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415 - reads the environment
 
-        with prefect_test_harness():
+        with prefect_test_harness(server_startup_timeout=180):  # the machine may be busy
             yield
 
 
@@ -54,11 +60,24 @@ def catalogue(tmp_path: Path) -> Path:
     return write_catalogue(root, scenes)
 
 
-def planned(catalogue: Path, out: Path) -> tuple[Plan, Site]:
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """Roofs of many colours at 2 m on the same ground."""
+    path = tmp_path / "picture.tif"
+    colours = np.random.default_rng(4).integers(1, 255, (3, 64, 96), np.uint8).repeat(10, axis=1).repeat(10, axis=2)
+    shape = {"driver": "GTiff", "width": 960, "height": 640, "count": 3, "dtype": "uint8", "crs": "EPSG:32650"}
+    with rasterio.open(path, "w", transform=Affine(2, 0, GROUND.west, 0, -2, GROUND.north), **shape) as raster:
+        raster.write(colours)
+    return path
+
+
+def planned(catalogue: Path, out: Path, picture: Path | None = None) -> tuple[Plan, Site]:
     """The same wish without Prefect."""
     place = catalog.resolve_place(None, BOX)
-    spec = RunSpec(period=parse_period("2023-H1", today=date(2026, 1, 1)), source="local")
-    site = Site(out=out, local_source=catalogue, device="cpu")
+    vhr = "none" if picture is None else "local"
+    spec = RunSpec(period=parse_period("2023-H1", today=date(2026, 1, 1)), source="local", vhr=vhr, segmenter="slic")
+    image = None if picture is None else str(picture)
+    site = Site(out=out, local_source=catalogue, vhr=image, device="cpu")
     return run.plan(place, spec, site), site
 
 
@@ -88,9 +107,24 @@ def test_a_flow_makes_the_map_of_a_plain_run(catalogue: Path, tmp_path: Path, wh
         assert pixels(file) == pixels(direct / file.name)
 
 
-def pixels(path: Path) -> bytes:
-    import rasterio  # noqa: PLC0415
+@pytest.mark.usefixtures("ephemeral_server")
+def test_a_flow_of_both_streams_makes_the_map_of_a_plain_run(catalogue: Path, picture: Path, tmp_path: Path) -> None:
+    from flows.city import map_city  # noqa: PLC0415 - brings Prefect
 
+    wish = {"aoi": BOX, "source": str(catalogue), "vhr": str(picture), "segmenter": "slic", "device": "cpu"}
+    folder = Path(map_city("2023-H1", out=str(tmp_path / "flow"), **wish))
+    run.carry_out(*planned(catalogue, tmp_path / "direct", picture))
+    assert records(tmp_path / "flow") == records(tmp_path / "direct")
+    frozen = plan_of((folder / "manifest.toml").read_text())
+    assert frozen.vhr is not None
+    store = FileStore(tmp_path / "flow" / ".lczmap")
+    for tile in frozen.tiles:
+        record = map_of(store.read("map", map_key(frozen, tile)))
+        assert record.vhr is not None
+        assert (record.quality[tile.area.wanted] & Quality.NO_VHR == 0).all()
+
+
+def pixels(path: Path) -> bytes:
     with rasterio.open(path) as raster:
         return raster.read().tobytes()
 
