@@ -65,6 +65,8 @@ class TinyShape:
     """Two-way blocks of the decoder."""
     decoder_heads: int = 2
     """Attention heads of the decoder."""
+    pixel_channels: tuple[int, int] = (32, 32)
+    """Channels of the decoder's pixels, two a token's side and four; the second is the length of a mask's kernel."""
     decoder_mlp: int = 128
     """Hidden width of the decoder's blocks and of its quality head."""
 
@@ -103,6 +105,26 @@ def tiny_sam(side: int = _SIDE, shape: TinyShape = TINY) -> Sam:
         )
         for window in shape.windows
     )
+    decoder = modeling.MaskDecoder(
+        transformer_dim=shape.channels,
+        transformer=modeling.TwoWayTransformer(
+            depth=shape.decoder_depth,
+            embedding_dim=shape.channels,
+            num_heads=shape.decoder_heads,
+            mlp_dim=shape.decoder_mlp,
+        ),
+        num_multimask_outputs=3,
+        iou_head_depth=3,
+        iou_head_hidden_dim=shape.decoder_mlp,
+    )
+    # segment-anything gives pixels an eighth of the channels: of 64, too few to tell instances apart
+    coarse, fine = shape.pixel_channels
+    decoder.output_upscaling[0] = nn.ConvTranspose2d(shape.channels, coarse, kernel_size=2, stride=2)
+    decoder.output_upscaling[1] = modeling.common.LayerNorm2d(coarse)
+    decoder.output_upscaling[3] = nn.ConvTranspose2d(coarse, fine, kernel_size=2, stride=2)
+    decoder.output_hypernetworks_mlps = nn.ModuleList(
+        modeling.mask_decoder.MLP(shape.channels, shape.channels, fine, 3) for _ in range(decoder.num_mask_tokens)
+    )
     sam: Sam = modeling.Sam(
         image_encoder=encoder,
         prompt_encoder=modeling.PromptEncoder(
@@ -111,18 +133,7 @@ def tiny_sam(side: int = _SIDE, shape: TinyShape = TINY) -> Sam:
             input_image_size=(side, side),
             mask_in_chans=16,
         ),
-        mask_decoder=modeling.MaskDecoder(
-            transformer_dim=shape.channels,
-            transformer=modeling.TwoWayTransformer(
-                depth=shape.decoder_depth,
-                embedding_dim=shape.channels,
-                num_heads=shape.decoder_heads,
-                mlp_dim=shape.decoder_mlp,
-            ),
-            num_multimask_outputs=3,
-            iou_head_depth=3,
-            iou_head_hidden_dim=shape.decoder_mlp,
-        ),
+        mask_decoder=decoder,
     )
     return sam.eval()
 

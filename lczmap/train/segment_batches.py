@@ -26,11 +26,11 @@ from lczmap.train.segment_scenes import SegmentScene
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
 """Of `Sam.preprocess`."""
-LATTICE = 27
-"""Pitch of the lattice of prompts, metres."""
-LEAST_PIXELS = 64
+LATTICE = 40
+"""Pitch of the lattice of prompts, pixels."""
+LEAST_PIXELS = 90
 """Instances with fewer pixels are not asked for by themselves."""
-ZOOMS = (0.85, 1.7)
+ZOOMS = (1.25, 2.3)
 
 
 @dataclass(frozen=True, kw_only=True)

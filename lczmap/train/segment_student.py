@@ -39,9 +39,9 @@ _PER_TOKEN = 4
 class Student(nn.Module):
     """The network, and the layer that helps it to learn."""
 
-    def __init__(self, shape: TinyShape, crop_tokens: int) -> None:
+    def __init__(self, shape: TinyShape) -> None:
         super().__init__()
-        self.sam = tiny_sam(crop_tokens * PATCH, shape).train()
+        self.sam = tiny_sam(shape=shape).train()
         look_where_it_points(self.sam)
         see_edges(cast("nn.Sequential", self.sam.image_encoder.patch_embed.proj))
         self.shape = shape

@@ -82,7 +82,7 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.recipe, self.step = recipe, 0
         self.device = device or torch.device("cpu")
-        self.student = Student(shape, recipe.crop_tokens).to(self.device)
+        self.student = Student(shape).to(self.device)
         self.average = {name: value.detach().clone() for name, value in self.student.state_dict().items()}
         matrices = [each for name, each in self.student.named_parameters() if _is_matrix(name, each)]
         taken = {id(each) for each in matrices}
@@ -115,7 +115,7 @@ class Trainer:
 
     def averaged(self) -> Student:
         """The network with the average of its weights."""
-        student = Student(self.student.shape, self.recipe.crop_tokens).to(self.device)
+        student = Student(self.student.shape).to(self.device)
         student.load_state_dict(self.average)
         return student.eval()
 
@@ -132,6 +132,14 @@ class Trainer:
         temporary = path.with_suffix(".partial")
         torch.save(content, temporary)
         temporary.replace(path)
+
+    def begin(self, path: Path) -> None:
+        """Begin from the average of another run, as far as its network had the same parts."""
+        content = torch.load(path, map_location=self.device, weights_only=True)
+        own = self.student.state_dict()
+        same = {name: value for name, value in content["average"].items() if value.shape == own[name].shape}
+        self.student.load_state_dict(same, strict=False)
+        self.average = {name: value.detach().clone() for name, value in self.student.state_dict().items()}
 
     def resume(self, path: Path) -> None:
         """Go on from what was kept."""
@@ -176,10 +184,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lczmap.train.segmenter", description=__doc__)
     parser.add_argument("--scenes", type=Path, required=True, help="what `segment_scenes` made")
     parser.add_argument("--out", type=Path, required=True, help="where checkpoints go")
+    parser.add_argument("--begin", type=Path, help="checkpoint of another run to begin from")
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--rate", type=float, default=Recipe.rate)
     parser.add_argument("--frames", type=int, default=BatchShape.frames)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, help="stop after this long; the schedule is that of --steps")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--check", type=int, default=200, help="steps between checks and checkpoints")
@@ -195,29 +205,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = options.out / "checkpoint.pt"
     if path.exists():
         trainer.resume(path)
+    elif options.begin:
+        trainer.begin(options.begin)
     logger.info("%d scenes, %d held out, from step %d: %s", len(scenes), len(unseen), trainer.step, recipe)
-    run(trainer, scenes, unseen, path=path, every=options.check)
+    until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
+    run(trainer, scenes, unseen, path=path, every=options.check, until=until)
     return 0
 
 
-def run(
-    trainer: Trainer, scenes: Sequence[SegmentScene], unseen: Sequence[SegmentScene], *, path: Path, every: int
+def run(  # noqa: PLR0913 - what learns, from what, where it is kept, how often, and until when
+    trainer: Trainer,
+    scenes: Sequence[SegmentScene],
+    unseen: Sequence[SegmentScene],
+    *,
+    path: Path,
+    every: int,
+    until: float | None = None,
 ) -> None:
-    """Train to the end, with a word and a checkpoint now and then."""
+    """Train to the end, or until a moment of the monotonic clock, with a word and a checkpoint now and then."""
     recent: list[dict[str, float]] = []
     since = time.perf_counter()
     for batch in batches(scenes, trainer.recipe, trainer.step):
         recent.append(trainer.learn(batch))
+        over = trainer.step == trainer.recipe.steps or (until is not None and time.monotonic() > until)
         if trainer.step % 20 == 0:
             means = {name: sum(each[name] for each in recent) / len(recent) for name in recent[0]}
             seconds = (time.perf_counter() - since) / len(recent)
             logger.info("step %d: %s, %.2f s a step", trainer.step, _told(means), seconds)
             recent, since = [], time.perf_counter()
-        if trainer.step % every == 0 or trainer.step == trainer.recipe.steps:
+        if trainer.step % every == 0 or over:
             trainer.save(path)
             if unseen:
                 logger.info("held out: %s", _told(check(trainer.averaged(), unseen, trainer.recipe)))
             since = time.perf_counter()
+        if over:
+            break
 
 
 def _told(parts: dict[str, float]) -> str:
