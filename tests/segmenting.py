@@ -18,7 +18,9 @@ from lczmap.segment.tiny import TinyShape, tiny_sam
 if TYPE_CHECKING:
     from segment_anything.modeling.sam import Sam
 
-SMALL = TinyShape(width=24, windows=(5, 6), heads=2, channels=32, decoder_heads=2, decoder_mlp=32)
+SMALL = TinyShape(
+    width=24, windows=(5, 6), heads=2, channels=32, decoder_heads=2, decoder_mlp=32, pixel_channels=(8, 4)
+)
 POINT = 5
 """Place of the prompt among the decoder's tokens: after the quality's and four masks'."""
 
