@@ -197,11 +197,11 @@ def _without_small(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     return _compact(labels[rows, columns])
 
 
-def write_scene(region: RegionName, seed: int, *, out: Path) -> Path:
+def write_scene(region: RegionName, seed: int, *, out: Path, cells: int = CELLS) -> Path:
     """Write one scene, whole or not at all; return its file."""
     path = out / f"{region}-{seed}.npz"
     if not path.exists():
-        scene = scene_of(region, seed)
+        scene = scene_of(region, seed, cells=cells)
         out.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".partial.npz")
         np.savez(temporary, picture=scene.picture, labels=scene.labels, kinds=scene.kinds)
