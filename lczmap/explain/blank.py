@@ -123,7 +123,7 @@ def blank(plan: Plan, entry: TilePlan, corner: tuple[int, int], at: LonLat) -> E
             looks=0,
         ),
         sentinel_weight=1.0 if plan.sentinel_weight is None else plan.sentinel_weight,
-        models=tuple(f"{model.role} {model.name}" for model in plan.models),
+        models=tuple(f"{model.role} {model.name}" for model in plan.models if plan.scenes or model.role != "sentinel"),
         notes=(),
         credit=attribution(plan) if plan.scenes else image_alone,
     )

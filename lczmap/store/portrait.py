@@ -197,6 +197,8 @@ def facts_of(explained: Explanation) -> list[tuple[str, str]]:
 def _registration(explained: Explanation) -> str:
     if explained.picture is None:
         return "no VHR to compare with Sentinel-2"
+    if explained.verdict.sentinel is None and explained.reflectance is None:
+        return "no Sentinel-2 to compare with the VHR"
     if explained.registration is None:
         return "of VHR and Sentinel-2: cannot be told here"
     east, north = explained.registration.east, explained.registration.north
