@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from lczmap.catalog import segmenter_spec
 from lczmap.cli.card import WIDTH, card_lines
 from lczmap.models.graph_classifier import graph_classifier_from
 from lczmap.testing.fakes import HashClassifier, fake_card
@@ -16,7 +17,7 @@ from lczmap.train.gcn import GcnSettings, labelled, train_gcn
 from lczmap.train.gcn_card import GcnFindings, Naming
 from lczmap.train.judge import SELF_CONSISTENCY
 from lczmap.train.ship_gcn import Cuts, MixedPairsError, find, rounded_gcn, training_sentences, write_gcn
-from lczmap.weights import read_card
+from lczmap.weights import find_card, read_card, shipped_cards
 from lczmap.words.errors import ModelCardError
 from lczmap.words.modelcard import ModelCard, pair_weight, require_graph, require_instances, segmenter_identity
 from lczmap.words.segmenter import SegmenterSpec
@@ -120,3 +121,20 @@ def test_pairs_of_two_simulators_are_refused(cuts: Cuts) -> None:
     assert cuts.frozen == "f" * 64
     with pytest.raises(MixedPairsError, match="2 states of the simulator"):
         _ = replace(cuts, validation=cut(1, 3, frozen="e" * 64)).frozen
+
+
+GRAPH_CARDS = [each for each in shipped_cards() if each.role == "graph"]
+
+
+@pytest.mark.parametrize("shipped_card", GRAPH_CARDS, ids=lambda each: each.name)
+def test_a_shipped_gcn_belongs_to_a_shipped_segmenter_and_sentinel_model(shipped_card: ModelCard) -> None:
+    spec = segmenter_spec(shipped_card.segmenter_name)
+    require_instances(shipped_card, spec, find_card(spec.network).sha256 if spec.network == "sam-tiny" else "")
+    assert shipped_card.pair in {each.sha256 for each in shipped_cards() if each.role == "sentinel"}
+
+
+@pytest.mark.parametrize("shipped_card", GRAPH_CARDS, ids=lambda each: each.name)
+def test_a_shipped_gcn_gains_by_fusion_for_certain_or_says_so(shipped_card: ModelCard) -> None:
+    rows = next(table.rows for table in shipped_card.metrics if "gain of OA" in table.heading)
+    gain = next(iter(rows.values()))
+    assert gain["low_95"] > 0 or any("not surely better" in limit for limit in shipped_card.limits)
