@@ -92,8 +92,8 @@ def targets_at(batch: Batch, corners: Tensor, *, side: int) -> Tensor:
     frames = batch.prompts.frames
     column, row = batch.prompts.points.long().unbind(1)
     whose = batch.labels[frames, row, column]
-    down = corners[:, :1] + torch.arange(side)
-    across = corners[:, 1:] + torch.arange(side)
+    down = corners[:, :1] + torch.arange(side, device=corners.device)
+    across = corners[:, 1:] + torch.arange(side, device=corners.device)
     seen = batch.labels[frames[:, None, None], down[:, :, None], across[:, None, :]]
     return functional.avg_pool2d((seen == whose[:, None, None]).float(), 2)
 
