@@ -25,6 +25,8 @@ from lczmap.words.segmenter import SegmenterPrecision
 if TYPE_CHECKING:
     from segment_anything.modeling.sam import Sam
 
+Zone = tuple[int, int, int, int]
+"""Top, left, bottom, right of a part of a picture, tokens."""
 DTYPES: dict[SegmenterPrecision, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -60,12 +62,24 @@ class Network:
         """Tokens along the side of the embedding of a picture of `side` pixels."""
         return self.side // self.patch if self.fixed else -(-side // self.patch)
 
-    def embed(self, pictures: NDArray[np.uint8], side: int) -> Tensor:
-        """Embeddings (n, channels, tokens, tokens) of square pictures (n, s, s, 3) enlarged or shrunk to `side`."""
+    def embed(self, pictures: NDArray[np.uint8], side: int, zone: Zone | None = None) -> Tensor:
+        """Embeddings (n, channels, tokens, tokens) of square pictures (n, s, s, 3) enlarged or shrunk to `side`.
+
+        Args:
+            pictures: RGB.
+            side: pixels that the encoder sees of a whole picture.
+            zone: the part that is encoded; the rest of the embedding is 0. The whole picture where None.
+        """
         values = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).float()
         if values.shape[2] != side:
             values = functional.interpolate(values, (side, side), mode="bilinear", antialias=side < values.shape[2])
-        return self.encode(values)
+        tokens = self.tokens(side)
+        if zone is None or zone == (0, 0, tokens, tokens):
+            return self.encode(values)
+        top, left, bottom, right = zone
+        rows, columns = (slice(low * self.patch, high * self.patch) for low, high in ((top, bottom), (left, right)))
+        part = self._encoded(self._prepared(values)[:, :, rows, columns])
+        return functional.pad(part, (left, tokens - right, top, tokens - bottom))
 
     def encode(self, values: Tensor) -> Tensor:
         """Embeddings of pictures (n, 3, rows, columns) of 0 to 255.
@@ -73,12 +87,16 @@ class Network:
         Short of whole tokens, or of a fixed side, they are padded to the right and below, after normalising, as
         segment-anything's `Sam.preprocess` does.
         """
+        return self._encoded(self._prepared(values))
+
+    def _prepared(self, values: Tensor) -> Tensor:
         side = max(values.shape[2:])
         mean, spread = cast("Tensor", self.sam.pixel_mean), cast("Tensor", self.sam.pixel_std)
-        values = (values - mean) / spread
         whole = self.tokens(side) * self.patch
-        values = functional.pad(values, (0, whole - values.shape[3], 0, whole - values.shape[2]))
-        embeddings: Tensor = self.sam.image_encoder(values.to(self.dtype))
+        return functional.pad((values - mean) / spread, (0, whole - values.shape[3], 0, whole - values.shape[2]))
+
+    def _encoded(self, prepared: Tensor) -> Tensor:
+        embeddings: Tensor = self.sam.image_encoder(prepared.to(self.dtype))
         return embeddings
 
 

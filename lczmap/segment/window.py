@@ -4,6 +4,7 @@ In: frames at 1 m, and their reach. Out: instances at the spec's grain, best fir
 on the decoder's own pixels, and only what is left is brought to the grain of the frame.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ from lczmap.segment.decode import Prompts
 from lczmap.segment.grain import MASK_PIXELS, grain_lines
 from lczmap.segment.lots import Batches, Candidates, Decoder, filled, suppressed
 from lczmap.segment.masks import boxes_of, stability
-from lczmap.segment.network import Network, computing
+from lczmap.segment.network import Network, Zone, computing
 from lczmap.segment.prompts import seen_points, window_points
 from lczmap.segment.regions import without_small_regions_inside
 from lczmap.things.frames import Reach
@@ -88,7 +89,7 @@ class WindowSegmenter:
         if not len(shown):
             return [nothing] * len(pictures)
         # frames without a prompt are not encoded
-        embeddings = self._embeddings(pictures[shown])
+        embeddings = self._embeddings(pictures[shown], [self._zone(reaches[int(index)]) for index in shown])
         prompts = Prompts(
             # segment-anything counts from the centre of the first pixel
             points=torch.from_numpy(np.concatenate(points) * self.spec.scale - 0.5).float(),
@@ -98,10 +99,30 @@ class WindowSegmenter:
         cut = iter(self._instances(candidates, len(shown)))
         return [next(cut) if len(each) else nothing for each in points]
 
-    def _embeddings(self, pictures: NDArray[np.uint8]) -> Tensor:
-        """Embeddings of frames, encoded in lots of one size."""
-        lots = [self._network.embed(pictures[lot], self._pixels) for lot in filled(len(pictures), self._encoded)]
-        return torch.cat(lots)[: len(pictures)]
+    def _zone(self, reach: Reach) -> Zone:
+        """The tokens that prompts within a reach can look at: encoding more would serve nobody.
+
+        Where a prompt looks at the whole embedding, or the network takes one size only, that is all of them.
+        """
+        network, crop = self._network, self._decoder.crop_tokens
+        tokens = network.tokens(self._pixels)
+        if network.fixed or crop >= tokens:
+            return 0, 0, tokens, tokens
+        metres, margin = network.patch / self.spec.scale, crop // 2 + 1
+        low = (max(0, math.floor(edge / metres) - margin) for edge in reach[:2])
+        high = (min(tokens, math.ceil(edge / metres) + margin) for edge in reach[2:])
+        (top, left), (bottom, right) = low, high
+        return top, left, bottom, right
+
+    def _embeddings(self, pictures: NDArray[np.uint8], zones: Sequence[Zone]) -> Tensor:
+        """Embeddings of frames, encoded in lots of one size; frames of one zone go together."""
+        found: dict[int, Tensor] = {}
+        for zone in dict.fromkeys(zones):
+            alike = np.flatnonzero([each == zone for each in zones])
+            for lot in filled(len(alike), self._encoded):
+                made = self._network.embed(pictures[alike[lot]], self._pixels, zone)
+                found |= dict(zip(alike[lot].tolist(), made, strict=True))
+        return torch.stack([found[index] for index in range(len(pictures))])
 
     def _stable(self, candidates: Candidates) -> Candidates:
         """Those whose mask hardly changes with its threshold."""
