@@ -5,7 +5,17 @@ import pytest
 import torch
 
 from lczmap.things.graph import MOST_NODES, Graphs
-from lczmap.train.gcn import GcnSettings, Labelled, class_weights, labelled, logits_of, train_gcn, varied
+from lczmap.train.gcn import (
+    GcnSettings,
+    Labelled,
+    by_another_camera,
+    class_weights,
+    labelled,
+    logits_of,
+    thinned,
+    train_gcn,
+    turned,
+)
 
 QUICK = GcnSettings(epochs=8, patience=3, restarts=1)
 
@@ -52,28 +62,57 @@ def test_cells_without_instances_teach_nothing() -> None:
     assert len(toy(200, 2)) < 200
 
 
-def test_turned_graphs_keep_distances_colours_in_proportion_and_padding() -> None:
+def test_turned_graphs_keep_distances_colours_and_padding() -> None:
     cells = toy(64, 3)
-    turned = varied(cells.nodes, cells.counts, torch.Generator().manual_seed(0), tint=0.0)
-    torch.testing.assert_close(turned[..., :3], cells.nodes[..., :3])
+    after_all = turned(cells.nodes, cells.counts, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(after_all[..., :3], cells.nodes[..., :3])
     real = (torch.arange(MOST_NODES) < cells.counts[:, None])[..., None]
-    assert (turned[~real.expand_as(turned)] == 0).all()
-    for before, after, count in zip(cells.nodes, turned, cells.counts, strict=True):
+    assert (after_all[~real.expand_as(after_all)] == 0).all()
+    for before, after, count in zip(cells.nodes, after_all, cells.counts, strict=True):
         distances = [torch.cdist(each[:count, 3:], each[:count, 3:]) for each in (before, after)]
         torch.testing.assert_close(*distances, rtol=0, atol=2e-3)
-    assert (turned[..., 3:] >= 0).all()
-    moved = (turned[..., 3:] - cells.nodes[..., 3:]).abs().amax(dim=(1, 2)) > 1e-3
+    assert (after_all[..., 3:] >= 0).all()
+    moved = (after_all[..., 3:] - cells.nodes[..., 3:]).abs().amax(dim=(1, 2)) > 1e-3
     # one of the eight ways leaves a square as it is
     assert 0.7 < moved.float().mean() < 1.0
 
 
-def test_a_tint_is_one_for_all_instances_of_a_cell() -> None:
-    cells = toy(40, 4)
-    tinted = varied(cells.nodes, cells.counts, torch.Generator().manual_seed(1), tint=0.1)
-    for before, after, count in zip(cells.nodes, tinted, cells.counts, strict=True):
-        ratio = after[:count, :3] / before[:count, :3]
-        free = (after[:count, :3] < 1).all(dim=1)
-        torch.testing.assert_close(ratio[free], ratio[free][:1].expand_as(ratio[free]))
+def test_another_camera_moves_colours_and_nothing_else() -> None:
+    cells = toy(64, 4)
+    seen = by_another_camera(cells.nodes, cells.counts, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(seen[..., 3:], cells.nodes[..., 3:])
+    real = (torch.arange(MOST_NODES) < cells.counts[:, None])[..., None]
+    assert (seen[~real.expand_as(seen)] == 0).all()
+    assert ((seen >= 0) & (seen <= 1)).all()
+    assert (seen[..., :3] - cells.nodes[..., :3]).abs().mean() > 0.01
+    alone = by_another_camera(cells.nodes, cells.counts, torch.Generator().manual_seed(1), strength=0.0)
+    torch.testing.assert_close(alone, cells.nodes)
+
+
+def test_a_camera_is_one_for_all_instances_of_a_cell() -> None:
+    """Instances of one colour are of one colour to every camera."""
+    cells = toy(64, 5)
+    nodes = cells.nodes.clone()
+    nodes[:, 1:4, :3] = nodes[:, :1, :3]
+    seen = by_another_camera(nodes, cells.counts, torch.Generator().manual_seed(2))
+    several = cells.counts >= 4
+    assert several.any()
+    torch.testing.assert_close(seen[several, 1:4, :3], seen[several, :1, :3].expand(-1, 3, -1))
+
+
+def test_thinned_graphs_lack_some_instances_and_never_all() -> None:
+    cells = toy(200, 6)
+    nodes, centres, counts = thinned(
+        cells.nodes, cells.centres, cells.counts, torch.Generator().manual_seed(3), most=0.9
+    )
+    assert ((counts >= 1) & (counts <= cells.counts)).all()
+    assert (counts < cells.counts).any()
+    real = torch.arange(MOST_NODES) < counts[:, None]
+    assert (nodes[~real] == 0).all()
+    assert (centres[~real] == -1).all()
+    for before, after, left, whole in zip(cells.nodes, nodes, counts, cells.counts, strict=True):
+        rows = {tuple(row) for row in before[:whole].tolist()}
+        assert {tuple(row) for row in after[:left].tolist()} <= rows
 
 
 def test_class_weights_are_one_for_the_mean_cell() -> None:
