@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 
 from lczmap.imagery.vhr import vhr_source
@@ -243,6 +244,24 @@ def test_rubbish_is_refused_in_words(tmp_path: Path) -> None:
         with pytest.raises(kind, match=words) as caught:
             vhr_source(str(tmp_path / name)).identify(box())
         assert name == "nowhere.tif" or str(tmp_path) not in str(caught.value)
+
+
+def test_a_site_grid_that_lies_nowhere_on_earth_is_refused_in_words(tmp_path: Path) -> None:
+    path = write(tmp_path / "site.tif", np.full((3, 64, 64), 9, np.uint8), Sheet(side=64))
+    with rasterio.open(path, "r+") as raster:
+        raster.crs = CRS.from_wkt('LOCAL_CS["site grid",UNIT["metre",1]]')
+    with pytest.raises(SourceNameError, match="points to no place on Earth"):
+        vhr_source(str(path)).identify(box())
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_what_else_lies_in_a_folder_does_not_touch_the_stretch(tmp_path: Path) -> None:
+    deep = (np.random.default_rng(3).integers(100, 3000, (3, 640, 640))).astype(np.uint16)
+    write(tmp_path / "one" / "ortho.tif", deep, Sheet())
+    alone = vhr_source(str(tmp_path / "one")).identify(box())
+    write(tmp_path / "one" / "heights.tif", deep[:1] * 9, Sheet())
+    (tmp_path / "one" / "broken.tif").write_bytes(b"II*\0rubbish")
+    assert vhr_source(str(tmp_path / "one")).identify(box()) == alone
 
 
 def test_an_image_that_shows_nothing_of_the_area_says_so(tmp_path: Path) -> None:

@@ -189,6 +189,18 @@ def test_tiles_land_where_they_stand_and_the_key_stays_in_the_environment(
     assert abs(row - 120) < 0.5
 
 
+def test_a_failure_does_not_repeat_a_key_within_the_path(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    monkeypatch.setenv("TILE_KEY", KEY)
+    with serving(lambda _: Answer(body=b"no picture")) as web, pytest.raises(SourceError) as failed:
+        vhr_source(f"{web.address}/${{TILE_KEY}}/ortho.tif").identify(box(100))
+    assert "ortho.tif" in str(failed.value)
+    assert KEY not in str(failed.value)
+    assert KEY not in caplog.text
+
+
 def test_nothing_secret_is_kept_of_an_address() -> None:
     assert vhr_rules("https://host/a.tif?sig=abc#x").public == "https://host/a.tif"
     assert (

@@ -98,6 +98,10 @@ class RasterAccess:
     """Wait before the second attempt, doubled before each further one."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Settings of GDAL besides the usual ones."""
+    secrets: tuple[str, ...] = ()
+    """Environment variables whose values stand in signed addresses; no message repeats them."""
+    option: str = "--source"
+    """By which a user chooses another source."""
 
     def read(self, asset: Asset, task: Callable[[DatasetReader], Result], opening: Opening = opened_anew) -> Result:
         """Open an asset and do something with it.
@@ -116,14 +120,21 @@ class RasterAccess:
             try:
                 return self._read_once(asset, task, opening, {} if attempt == 1 else _UNREMEMBERED)
             except (RasterioError, ValueError) as error:
-                reason = _reason(error)
+                reason = self._unsaid(_reason(error))
                 refused = self._refused(reason)
                 if attempt < self.tries and (refused or _PASSING.search(reason)):
                     self.signer.forget(asset.href)
                     time.sleep(self.pause_seconds * 2 ** (attempt - 1))
                     continue
-                raise _refusal(asset, self.credentials) if refused else _failure(asset, reason) from error
+                raise self._refusal(asset) if refused else _failure(asset, reason) from error
         raise AssertionError("unreachable")
+
+    def _unsaid(self, reason: str) -> str:
+        """A reason with names in the place of secrets."""
+        for name in self.secrets:
+            value = os.environ.get(name)
+            reason = reason.replace(value, f"${{{name}}}") if value else reason
+        return reason
 
     def _refused(self, reason: str) -> bool:
         """Whether the source, not the item, is to blame: open buckets say 403 where one file is missing."""
@@ -151,7 +162,7 @@ class RasterAccess:
         if missing:
             raise UsageError(
                 f"The assets of item {asset.item_id} need credentials that are not set ({', '.join(missing)}); set "
-                "these environment variables, or choose another source with --source."
+                f"these environment variables, or choose another source with {self.option}."
             )
         s3 = {"AWS_VIRTUAL_HOSTING": "FALSE"} if self.s3_endpoint else {}
         if self.s3_endpoint:
@@ -159,6 +170,15 @@ class RasterAccess:
         if not self.credentials:
             s3["AWS_NO_SIGN_REQUEST"] = "YES"
         return {**GDAL_SETTINGS, **s3}
+
+    def _refusal(self, asset: Asset) -> SourceError:
+        """What a 401 or 403 says: one refused item would be followed by all the others, so none is left out for it."""
+        named = ", ".join(self.credentials)
+        remedy = f"check the credentials in {named}" if named else "it may need an account"
+        return SourceError(
+            f"The source refuses access (HTTP status 401 or 403) to band {asset.name} of item {asset.item_id}; "
+            f"{remedy}, or choose another source with {self.option}."
+        )
 
 
 def _openable(href: str) -> str:
@@ -174,15 +194,6 @@ def _reason(error: BaseException) -> str:
         words.append(str(cause))
         cause = cause.__cause__
     return "; ".join(dict.fromkeys(words))
-
-
-def _refusal(asset: Asset, credentials: tuple[str, ...]) -> SourceError:
-    """What a 401 or 403 says: one refused item would be followed by all the others, so none is left out for it."""
-    remedy = f"check the credentials in {', '.join(credentials)}" if credentials else "it may need an account"
-    return SourceError(
-        f"The source refuses access (HTTP status 401 or 403) to band {asset.name} of item {asset.item_id}; {remedy}, "
-        "or choose another source with --source."
-    )
 
 
 def _failure(asset: Asset, reason: str) -> BrokenAssetError | SourceUnreachableError:

@@ -17,7 +17,7 @@ from lczmap.imagery.access import RasterAccess
 from lczmap.imagery.signing import PlanetaryComputerSigner, Signer, Unsigned
 from lczmap.imagery.vhr_find import DiskFiles, Place, RemoteFile, StacItems, TileService
 from lczmap.imagery.vhr_open import OpenRasters
-from lczmap.imagery.vhr_parts import Piece, StacPieces, stac_root
+from lczmap.imagery.vhr_parts import Piece, StacPieces, on_top_first, stac_root
 from lczmap.imagery.vhr_raster import Bands, Facts, UnusableRasterError, facts_of
 from lczmap.imagery.vhr_stretch import sample_of, spread, stretch_of
 from lczmap.imagery.vhr_view import BYTES_HIGH, BYTES_LOW, ShownImage, Three
@@ -25,7 +25,7 @@ from lczmap.words.errors import BrokenAssetError, LczmapError, NoImageryError, S
 from lczmap.words.grid import PixelGrid
 from lczmap.words.place import LonLatBox
 from lczmap.words.vhr import VhrIdentity, VhrPart, VhrRules
-from lczmap.words.vhr_address import is_address
+from lczmap.words.vhr_address import NAMED, is_address
 from lczmap.words.zone import zone_of
 
 Result = TypeVar("Result")
@@ -167,9 +167,7 @@ class VhrImagery:
                 facts.append(fact)
         if not pieces:
             raise reason
-        # newest first, then by id: the order in which pixels are taken
-        pieces.sort(key=lambda piece: (-(piece.taken or date.min).toordinal(), piece.id))
-        return pieces, facts
+        return on_top_first(pieces), facts
 
     def _facts(self, piece: Piece) -> Facts:
         """A raster's header.
@@ -212,10 +210,18 @@ class VhrImagery:
                 "give imagery of 8 bits, or files."
             )
         every = sorted(self._place.find(None, self._today), key=lambda piece: piece.id)
-        chosen = [every[index] for index in spread(len(every))]
+        alike = [piece for piece in every if self._has_bands(piece, fact.bands)]
+        chosen = [alike[index] for index in spread(len(alike))]
         return stretch_of(
             [self._rasters.read(each.asset, lambda raster: sample_of(raster, fact.bands)) for each in chosen]
         )
+
+    def _has_bands(self, piece: Piece, bands: Bands) -> bool:
+        """Whether a raster can be used and has its colours there; others are left out wherever they lie."""
+        try:
+            return self._facts(piece).bands == bands
+        except (SourceNameError, BrokenAssetError):
+            return False
 
     def _digest(self, piece: Piece) -> str:
         return self._place.digest(piece, self._rasters)
@@ -254,11 +260,18 @@ def _access(rules: VhrRules, place: Place) -> RasterAccess:
     """How the rasters of a place are opened."""
     keyed = os.environ.get(_S3_KEYS[0])
     signer: Signer = PlanetaryComputerSigner() if rules.signing == "planetary-computer" else Unsigned()
+    secrets: list[str] = []
     if isinstance(place, RemoteFile | TileService):
-        signer = place
+        signer, secrets = place, NAMED.findall(place.typed)
     # on disk the files beside a raster count: overviews, masks, world files
     beside = {"GDAL_DISABLE_READDIR_ON_OPEN": "FALSE"} if rules.name == "local" else {}
-    return RasterAccess(signer=signer, credentials=_S3_KEYS if keyed else (), settings=beside)
+    return RasterAccess(
+        signer=signer,
+        credentials=_S3_KEYS if keyed else (),
+        settings=beside,
+        secrets=tuple(secrets),
+        option="--vhr",
+    )
 
 
 def _shows(image: ShownImage, box: LonLatBox) -> bool:

@@ -97,7 +97,12 @@ def colours_and_masks(
         full: the raster itself: a service's overviews forget what their alpha band is.
         bands: the colours.
         where: `window`, or `out_shape` as (rows, columns).
+
+    Raises:
+        ValueError: it has fewer bands.
     """
+    if max(bands) > raster.count:
+        raise ValueError(f"it has {raster.count} bands where those numbered {bands} are expected")
     of_three = {key: (3, *value) if isinstance(value, tuple) else value for key, value in where.items()}
     pixels = raster.read(bands, **of_three)
     alpha = alpha_of(full)

@@ -13,6 +13,7 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Geod, Transformer
+from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
@@ -130,9 +131,7 @@ def metres_of(crs: CRS, transform: Affine, width: int, height: int) -> float:
     """Side of the pixel at a raster's centre, metres on the ground: root of its area."""
     across, down = width // 2, height // 2
     corners = located(transform, across + np.array([0.0, 1.0, 0.0]), down + np.array([0.0, 0.0, 1.0]))
-    lon, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(*corners)
-    if not np.isfinite([*lon, *lat]).all():
-        raise UnusableRasterError("its georeference points to no place on Earth")
+    lon, lat = _degrees(crs, corners)
     bearing, _, far = _GEOD.inv([lon[0]] * 2, [lat[0]] * 2, lon[1:], lat[1:])
     return float(np.sqrt(abs(far[0] * far[1] * np.sin(np.radians(bearing[0] - bearing[1])))))
 
@@ -143,11 +142,22 @@ def footprint_of(raster: DatasetReader) -> shapely.Polygon:
     ring = [(step, 0.0) for step in steps] + [(1.0, step) for step in steps]
     ring += [(1 - step, 1.0) for step in steps] + [(0.0, 1 - step) for step in steps]
     columns, rows = np.array(ring).T * np.array([[raster.width], [raster.height]])
-    points = located(raster.transform, columns, rows)
-    lon, lat = Transformer.from_crs(raster.crs, 4326, always_xy=True).transform(*points)
-    if not np.isfinite([*lon, *lat]).all():
+    return shapely.Polygon(np.column_stack(_degrees(raster.crs, located(raster.transform, columns, rows))))
+
+
+def _degrees(crs: CRS, points: tuple[NDArray[np.float64], NDArray[np.float64]]) -> tuple[NDArray[np.float64], ...]:
+    """Longitudes and latitudes of points.
+
+    Raises:
+        UnusableRasterError: there are none, for instance on a building site's own grid.
+    """
+    try:
+        found: tuple[NDArray[np.float64], ...] = Transformer.from_crs(crs, 4326, always_xy=True).transform(*points)
+    except ProjError:
+        found = ()
+    if not found or not np.isfinite(found).all():
         raise UnusableRasterError("its georeference points to no place on Earth")
-    return shapely.Polygon(np.column_stack([lon, lat]))
+    return found
 
 
 def day_in(text: str, today: date) -> date | None:

@@ -4,15 +4,13 @@
 """
 
 import os
-import re
 from xml.sax.saxutils import escape
 
 from lczmap.words.errors import SourceNameError
-from lczmap.words.vhr_address import places_of
+from lczmap.words.vhr_address import NAMED, places_of
 
 _HALF_WORLD = 20037508.342789244
 """Half the side of web Mercator's square, metres."""
-_NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _GDALS = {"z": "${z}", "x": "${x}", "y": "${y}", "-y": "${y}", "s": "a"}
 _GDALS |= {"TileMatrix": "${z}", "TileCol": "${x}", "TileRow": "${y}"}
 
@@ -23,12 +21,12 @@ def filled(text: str) -> str:
     Raises:
         SourceNameError: one of them is not set.
     """
-    missing = sorted({name for name in _NAMED.findall(text) if not os.environ.get(name)})
+    missing = sorted({name for name in NAMED.findall(text) if not os.environ.get(name)})
     if missing:
         raise SourceNameError(
             f"The address of the VHR imagery needs {', '.join(missing)}, which the environment does not hold; set it."
         )
-    return _NAMED.sub(lambda found: os.environ[found[1]], text)
+    return NAMED.sub(lambda found: os.environ[found[1]], text)
 
 
 def description_of(template: str, level: int) -> str:

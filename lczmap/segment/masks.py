@@ -1,4 +1,4 @@
-"""Arithmetic on batches of masks: stability, boxes, bilinear resampling as a matrix, overlap of boxes.
+"""Arithmetic on batches of masks: stability, boxes, bilinear resampling as a matrix.
 
 Masks are (k, rows, columns), boxes (k, 4) as (left, top, right, bottom) with the last pixel included, as
 segment-anything counts them. Nothing here knows frames or metres.
@@ -47,8 +47,3 @@ def bilinear(length: int, given: int, ratio: float) -> Tensor:
     matrix[rows, low] += 1 - share
     matrix[rows, (low + 1).clamp(max=given - 1)] += share
     return matrix.float()
-
-
-def resampled(logits: Tensor, down: Tensor, across: Tensor) -> Tensor:
-    """(k, rows, columns) of logits (k, h, w) under matrices (rows, h) and (columns, w)."""
-    return down @ logits @ across.T

@@ -11,8 +11,9 @@ from lczmap.words.errors import SourceNameError
 PLACES = ("z", "x", "y", "-y", "TileMatrix", "TileCol", "TileRow", "s")
 """Places in the template of a service of tiles: level, column, row, row from the south, the same in WMTS, a host."""
 
+NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""A name of the environment in an address: its value is filled in where the address is opened, and nowhere else."""
 _PLACE = re.compile(r"(?<!\$)\{([^{}]*)\}")
-_NAMED = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _HARMLESS = frozenset(
     {"service", "request", "version", "layer", "layers", "style", "styles", "tilematrixset", "format", "time", "map",
      "tilematrix", "tilerow", "tilecol", "x", "y", "z", "lyrs"}
@@ -53,7 +54,7 @@ def public_address(text: str) -> str:
     kept = [
         f"{key}={value}"
         for key, value in parse_qsl(parts.query, keep_blank_values=True)
-        if is_template(text) and (key.lower() in _HARMLESS or _PLACE.fullmatch(value) or _NAMED.fullmatch(value))
+        if is_template(text) and (key.lower() in _HARMLESS or _PLACE.fullmatch(value) or NAMED.fullmatch(value))
     ]
     return text.partition("#")[0].partition("?")[0] + (f"?{'&'.join(kept)}" if kept else "")
 
