@@ -54,11 +54,11 @@ def window_at(text: str, segmenter: Segmenter) -> NDArray[np.uint8]:
 
 
 def drawn(picture: NDArray[np.uint8], cut: Instances) -> NDArray[np.uint8]:
-    """A picture with the instances cut from it, large ones below."""
-    out = picture.astype(np.float32)
+    """A picture with the instances cut from it, large ones below; black is no data and stays black."""
+    out, seen = picture.astype(np.float32), picture.any(axis=2)
     rng = np.random.default_rng(0)
     for index in np.argsort(-cut.areas, kind="stable"):
-        mask = cut.mask(int(index)).repeat(cut.metres, 0).repeat(cut.metres, 1)
+        mask = cut.mask(int(index)).repeat(cut.metres, 0).repeat(cut.metres, 1) & seen
         inner = mask.copy()
         inner[1:] &= mask[:-1]
         inner[:, 1:] &= mask[:, :-1]
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     figure = Image.fromarray(np.concatenate(columns, axis=1))
     size = (round(figure.width * _ENLARGED), round(figure.height * _ENLARGED))
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    figure.resize(size, Image.Resampling.LANCZOS).save(options.out, quality=82)
+    figure.resize(size, Image.Resampling.LANCZOS).save(options.out, quality=74)
     return 0
 
 
