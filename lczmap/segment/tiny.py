@@ -1,7 +1,7 @@
 """sam-tiny: a small configuration of segment-anything's own classes, for pictures of 1 m.
 
 In: a configuration. Out: a `Sam` of any side, without weights or with those of a safetensors file. One token sees
-8 m, the masks have four pixels a token, so 2 m grain. Attention stays within windows of two sizes in turn, so that
+8 px, and the masks have four pixels a token's side. Attention stays within windows of two sizes in turn, so that
 the borders of one are bridged by the next; relative positions only, so the picture may have any side.
 """
 
@@ -26,7 +26,7 @@ PATCH = 8
 
 
 class Stem(nn.Sequential):
-    """Three convolutions of stride 2 in place of one of stride 8: attention then learns in a tenth of the steps.
+    """Three convolutions of stride 2 in place of one of stride 8, which is easier to train.
 
     Source: Xiao et al., Early convolutions help transformers see better (2021).
     """
