@@ -153,7 +153,9 @@ def gcn_card_text(naming: Naming, found: GcnFindings, *, sha256: str, training: 
             *training,
             f"The Sentinel stream's weight, {found.sentinel_weight:g}, belongs to the pair with {naming.pair_name}.",
         ],
-        "attribution": [],
+        "attribution": [
+            "Architecture: DF4LCZ (Wu, Ma, Sui and Pun). Trained on simulated pictures and scenes, of no real place."
+        ],
         "limits": [*LIMITS, *weakness(found.gain)],
         "metrics": tables_of(found),
     }
