@@ -22,7 +22,14 @@ from lczmap.things.frames import frames_of
 from lczmap.things.graph import graphs_of
 from lczmap.vhrstream import VhrStream
 from lczmap.words.errors import BrokenAssetError, ModelCardError, UsageError, WeightsError
-from lczmap.words.modelcard import ModelCard, Role, pair_weight, require_instances, segmenter_identity
+from lczmap.words.modelcard import (
+    ModelCard,
+    Role,
+    pair_weight,
+    require_instances,
+    require_segmenter,
+    segmenter_identity,
+)
 from lczmap.words.plan import ModelFile, Plan
 from lczmap.words.scene import Scene
 from lczmap.words.segmenter import SegmenterSpec
@@ -99,6 +106,9 @@ def second_stream(plan: Plan, site: Site) -> VhrStream | None:
 
     use_threads(site.threads)
     device, card = choose_device(site.device), graph_card(plan.spec, site)
+    # a replayed plan cuts by its own specification, not by what the catalogue says today
+    own = next((model.sha256 for model in plan.models if model.role == "segmenter"), "")
+    require_instances(card, plan.segmenter, own)
     return VhrStream(
         source=source,
         segmenter=segmenter_from(plan.segmenter, weights=segmenter_weights(plan.segmenter, site), device=device),
@@ -172,7 +182,7 @@ def segmenter_weights(cut: SegmenterSpec, site: Site) -> Path | None:
     if cut.network == "slic":
         return None
     if cut.network == "sam-tiny":
-        return weights.weights_path(weights.find_card(cut.network))
+        return weights.weights_path(_segmenter_card(cut))
     if site.checkpoint is None:
         raise UsageError(
             f"The segmenter {cut.name!r} needs Meta's checkpoint of {cut.network}, which is not shipped; name the file "
@@ -208,7 +218,7 @@ def cards(spec: RunSpec, site: Site) -> tuple[ModelCard, ...]:
     if spec.vhr == "none":
         return (sentinel_card(spec),)
     cut = segmenter(spec)
-    own = (weights.find_card(cut.network),) if cut.network == "sam-tiny" else ()
+    own = (_segmenter_card(cut),) if cut.network == "sam-tiny" else ()
     return (sentinel_card(spec), graph_card(spec, site), *own)
 
 
@@ -222,6 +232,13 @@ def _card(name: str, role: Role, expected: str) -> ModelCard:
         raise ModelCardError(
             f"The model {card.name!r} is a {card.role}, expected {expected}; choose one with `lczmap models`."
         )
+    return card
+
+
+def _segmenter_card(cut: SegmenterSpec) -> ModelCard:
+    """The card of a segmenter's shipped weights."""
+    card = _card(cut.network, "segmenter", "a segmenter")
+    require_segmenter(card, cut.network)
     return card
 
 
@@ -241,7 +258,7 @@ def _trained_on(cut: SegmenterSpec, digest: str) -> ModelCard:
 def _segmenter_digest(cut: SegmenterSpec, site: Site) -> str:
     """SHA-256 of a segmenter's weights, empty where it has none."""
     if cut.network == "sam-tiny":
-        return weights.find_card(cut.network).sha256
+        return _segmenter_card(cut).sha256
     path = segmenter_weights(cut, site)
     if path is None:
         return ""

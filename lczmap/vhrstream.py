@@ -124,11 +124,13 @@ def _cut(
             reaches = [lot[index].reach for index in able]
             cut = dict(zip(able, stream.segmenter.segment(pictures[able], reaches), strict=True)) if able else {}
         with clock.timing("graphs"):
-            for index, frame in enumerate(lot):
-                if index in cut:
-                    yield frame, graphs_of(cut[index], pictures[index], frame.corners), shown[index]
-                else:
-                    yield frame, empty_graphs(len(frame.posts)), shown[index]
+            made = [
+                graphs_of(cut[index], pictures[index], frame.corners)
+                if index in cut
+                else empty_graphs(len(frame.posts))
+                for index, frame in enumerate(lot)
+            ]
+        yield from zip(lot, made, shown, strict=True)
 
 
 def _ahead(lots: Sequence[Sequence[Frame]], view: VhrView, clock: Clock) -> Iterator[NDArray[np.uint8]]:
