@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from lczmap.words.event import counted
 from lczmap.words.modelcard import MetricTable, ModelCard
 from lczmap.words.segmenter import SegmenterSpec
 
@@ -57,7 +58,7 @@ def prompts_told(spec: SegmenterSpec) -> str:
     if spec.network == "slic":
         return f"superpixels of {spec.pitch_metres:g} m"
     if spec.mode == "cell":
-        return f"{spec.points_per_side}x{spec.points_per_side} a cell, {spec.crop_layers} layer of crops"
+        return f"{spec.points_per_side}x{spec.points_per_side} a cell, {counted(spec.crop_layers, 'layer')} of crops"
     return f"every {spec.pitch_metres:.3g} m"
 
 

@@ -58,7 +58,8 @@ def plan(*, write: Path | None, **shared: Shared) -> int:
                 f"The plan cannot be written to {write} ({error.strerror}); name another file."
             ) from error
         again = f" --source {site.local_source}" if site.local_source is not None else ""
-        again += f" --vhr {site.vhr}" if site.vhr is not None else ""
+        if site.vhr is not None:  # an address is remembered only where it may hold a key
+            again += f" --vhr {site.vhr}" if spec.vhr == "local" else " --vhr and its address as you gave it"
         voice.say(f"Plan written to {write}; run it with: lczmap city --from {write}{again}")
     return 0
 
