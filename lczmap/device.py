@@ -17,9 +17,13 @@ class DeviceError(UsageError):
 def choose_device(name: str) -> torch.device:
     """Turn `cpu`, `cuda`, `cuda:1` or `auto` (a GPU where there is one) into a device that is there.
 
+    From then on float32 convolutions of this process keep all their digits: cuDNN would use TF32, which keeps three.
+
     Raises:
         DeviceError: the name is none of these, or this machine has no such device.
     """
+    # for good: threads that forbid it around their work alone would allow it in the middle of another's
+    torch.backends.cudnn.allow_tf32 = False
     if not _NAME.match(name):
         raise DeviceError(f"Device {name!r} is not known, expected cpu, cuda, cuda:N or auto.")
     if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):

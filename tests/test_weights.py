@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save
 
 from lczmap.device import DeviceError, choose_device
+from lczmap.segment.network import computing
 from lczmap.weights import (
     WEIGHTS_FOLDER,
     find_card,
@@ -171,3 +173,14 @@ def test_devices_by_name() -> None:
         choose_device("tpu")
     with pytest.raises(DeviceError, match="not here"):
         choose_device("cuda:99")
+
+
+def test_threads_that_compute_side_by_side_leave_each_other_all_digits() -> None:
+    choose_device("cpu")
+    first, second = computing(), computing()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not torch.backends.cudnn.allow_tf32
+    second.__exit__(None, None, None)
+    assert not torch.backends.cudnn.allow_tf32
