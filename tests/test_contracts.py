@@ -16,7 +16,7 @@ CONTRACTS = [
 ROGUES = {
     "lczmap/words/rogue.py": "import lczmap.things.maps, rasterio",
     "lczmap/things/rogue.py": "import flows, prefect, distributed",
-    "lczmap/store/rogue.py": "import torch, dask, click, h5py, segment_anything, torch_geometric",
+    "lczmap/store/rogue.py": "import torch, dask, click, h5py, segment_anything, skimage, torch_geometric",
     "lczmap/rogue.py": "import lczmap.train, lczmap.synthetic, lczmap.testing, xarray",
 }
 """Modules that between them break every contract."""
