@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from functools import lru_cache, reduce
 from pathlib import Path
+from threading import Lock
 
 import click
 from prefect import Task, flow, task, unmapped
@@ -28,6 +29,8 @@ RETRY_AFTER = (10, 60, 300)
 """Seconds before each new try of a task whose failure may pass."""
 AT_ONCE = 2
 """Tiles in work at the same time: one is read while another is classified."""
+_LOADING = Lock()
+"""Held while models are loaded: the second tile of a process waits for those of the first."""
 
 
 def may_pass(tried: Task[..., object], tried_run: TaskRun, state: State[object]) -> bool:
@@ -54,9 +57,14 @@ def plan_city(asked: Asked, site: Site) -> str:
     return run.save_plan(run.plan(asked.place(), asked.spec(), site), site)
 
 
-@lru_cache(maxsize=2)
 def live(plan_key: str, site: Site) -> tuple[Plan, Parts]:
-    """A kept plan and its live parts, once a process: a worker loads the model for its first tile only."""
+    """A kept plan and its live parts, once a process: a worker loads the models for its first tile only."""
+    with _LOADING:
+        return _loaded(plan_key, site)
+
+
+@lru_cache(maxsize=2)
+def _loaded(plan_key: str, site: Site) -> tuple[Plan, Parts]:
     plan = run.load_plan(plan_key, site)
     return plan, assemble.parts(plan, site)
 

@@ -9,6 +9,7 @@ segment-anything where it does not; nobody else ever sees them.
 import importlib
 import sys
 from functools import cache
+from threading import Lock
 from types import ModuleType
 
 import numpy as np
@@ -19,11 +20,18 @@ from torch import Tensor
 
 _PARTS = ("torchvision", "torchvision.ops", "torchvision.ops.boxes", "torchvision.transforms")
 _FUNCTIONAL = "torchvision.transforms.functional"
+_ONE_AT_A_TIME = Lock()
+"""Held while modules are exchanged: two threads would take away each other's."""
 
 
 @cache
 def segment_anything() -> ModuleType:
     """The package segment-anything: `build_sam_vit_b`, `SamAutomaticMaskGenerator`, `modeling` and the rest."""
+    with _ONE_AT_A_TIME:
+        return _imported()
+
+
+def _imported() -> ModuleType:
     if "segment_anything" in sys.modules or vision_runs():
         return importlib.import_module("segment_anything")
     kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "torchvision"}

@@ -106,7 +106,7 @@ def _prompts_of_a_frame(plan: Plan) -> float:
 
 
 def _bytes_of_a_frame(plan: Plan) -> float:
-    """Bytes of one byte a band and pixel at the image's own resolution; of a finer one than 1 m an overview is read."""
+    """Bytes of one byte a band and pixel at the image's own resolution, or at 1 m, as overviews of finer ones have."""
     if plan.segmenter is None or plan.vhr is None:
         return 0.0
     return 3 * (plan.segmenter.frame_metres / max(plan.vhr.metres, 1.0)) ** 2
