@@ -1,5 +1,6 @@
 """Pictures from above: any CRS, depth and cover land on the grid of whole metres, the same from every window."""
 
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -325,6 +326,26 @@ def test_a_virtual_raster_goes_by_the_files_it_joins(tmp_path: Path) -> None:
     write(path, np.full((3, 640, 640), 91, np.uint8), sheet)
     after = vhr_source(str(joined)).identify(box())
     assert before.parts[0].digest != after.parts[0].digest
+
+
+def test_files_of_one_name_in_two_folders_both_count(tmp_path: Path) -> None:
+    pixels, joined = np.full((3, 640, 640), 90, np.uint8), tmp_path / "all.vrt"
+    for folder in ("east", "west"):
+        write(tmp_path / folder / "part.tif", pixels, Sheet())
+    rasterio.shutil.copy(tmp_path / "east" / "part.tif", joined, driver="VRT")
+    text = joined.read_text(encoding="utf-8")
+    both = re.sub(
+        r"<SimpleSource>.*?</SimpleSource>",
+        lambda found: found[0] + found[0].replace("east/", "west/"),
+        text,
+        flags=re.DOTALL,
+    )
+    joined.write_text(both, encoding="utf-8")
+    digests = {vhr_source(str(joined)).identify(box()).parts[0].digest}
+    for folder in ("east", "west"):
+        write(tmp_path / folder / "part.tif", pixels + np.uint8(1), Sheet())
+        digests.add(vhr_source(str(joined)).identify(box()).parts[0].digest)
+    assert len(digests) == 3
 
 
 def test_threads_see_the_same(several: dict[str, ShownImage]) -> None:

@@ -114,10 +114,11 @@ class DiskFiles:
         """SHA-256 of the file, or of all files it is made of (a VRT's sources, overviews, masks) under their names."""
         files = rasters.read(piece.asset, lambda raster: [Path(name) for name in raster.files])
         mine = sorted({path for path in files if path.is_file() and path.suffix != ".xml"} | {Path(piece.asset.href)})
-        sums = {path.name: self._sha256(path) for path in mine}
+        # in the order of their paths: files in several folders may have one name
+        sums = [(path.name, self._sha256(path)) for path in mine]
         if len(sums) == 1:
-            return f"sha256:{next(iter(sums.values()))}"
-        return f"sha256:{hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest()}"
+            return f"sha256:{sums[0][1]}"
+        return f"sha256:{hashlib.sha256(json.dumps(sums).encode()).hexdigest()}"
 
     def _name(self, path: Path) -> str:
         return path.name if self.kind == "file" else path.relative_to(self.path).as_posix()
