@@ -201,6 +201,12 @@ def test_a_failure_does_not_repeat_a_key_within_the_path(
     assert KEY not in caplog.text
 
 
+def test_what_is_wrong_with_a_catalogue_of_pictures_is_said_of_its_own_option() -> None:
+    with serving(lambda _: Answer(status=404)) as web, pytest.raises(LczmapError, match="--vhr") as failed:
+        vhr_source(f"{web.address}/stac").identify(box(100))
+    assert "--source" not in str(failed.value)
+
+
 def test_nothing_secret_is_kept_of_an_address() -> None:
     assert vhr_rules("https://host/a.tif?sig=abc#x").public == "https://host/a.tif"
     assert (

@@ -63,8 +63,15 @@ class Wanted:
 class Catalogue:
     """One STAC API or static catalogue."""
 
-    def __init__(self, location: str, io: StacApiIO | None = None) -> None:
-        self._location = location
+    def __init__(self, location: str, io: StacApiIO | None = None, *, option: str = "--source") -> None:
+        """Nothing is read before it is asked for.
+
+        Args:
+            location: its address, or its path on disk.
+            io: how it is read.
+            option: by which a user chooses another one.
+        """
+        self._location, self._option = location, option
         self._io = io if io is not None else patient_io()
 
     @property
@@ -192,11 +199,11 @@ class Catalogue:
         if self.is_remote:
             return BrokenCatalogueError(
                 f"The source {self._location} does not answer as a STAC catalogue ({reason}); check the address, or "
-                "choose another source with --source."
+                f"choose another source with {self._option}."
             )
         return SourceNameError(
-            f"{self._location} is no STAC catalogue ({reason}); give --source a folder with catalog.json, a STAC "
-            "address, or a name from `lczmap sources`."
+            f"{self._location} is no STAC catalogue ({reason}); give {self._option} a folder with catalog.json, a "
+            "STAC address, or a name from `lczmap sources`."
         )
 
     def _failed(self, error: APIError) -> LczmapError:
@@ -208,7 +215,7 @@ class Catalogue:
         reason = f"HTTP status {status}" if status else _cause(str(error))
         return SourceUnreachableError(
             f"The source {self._location} does not answer ({reason}); check the network and try again, or choose "
-            "another source with --source."
+            f"another source with {self._option}."
         )
 
 

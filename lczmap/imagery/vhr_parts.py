@@ -128,7 +128,7 @@ class StacPieces:
         return [found[name] for name in ids if name in found]
 
     def _raw(self, wanted: Wanted) -> Iterator[RawItem]:
-        for raw in Catalogue(self.location).items(wanted):
+        for raw in Catalogue(self.location, option="--vhr").items(wanted):
             collection = raw.body.get("collection")
             if not (wanted.collection and collection and collection != wanted.collection):
                 yield raw
@@ -166,7 +166,7 @@ class StacPieces:
         address = make_absolute_href(href, raw.href)
         if address not in self.documents:
             try:
-                self.documents[address] = Catalogue(address).document()
+                self.documents[address] = Catalogue(address, option="--vhr").document()
             except LczmapError as error:
                 _LOG.warning("The collection of the VHR items cannot be read: %s", error)
                 self.documents[address] = {}
