@@ -11,11 +11,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from lczmap import assemble, run
+from lczmap import assemble, catalog, run
 from lczmap.pipeline import Parts
 from lczmap.protocols import Segmenter
 from lczmap.segment.lots import Batches
 from lczmap.segment.network import ready
+from lczmap.segment.segmenter import segmenter_from
 from lczmap.segment.slic import SlicSegmenter
 from lczmap.segment.window import WindowSegmenter
 from lczmap.testing.fakes import (
@@ -38,7 +39,7 @@ from lczmap.words.plan import Plan
 from lczmap.words.segmenter import SegmenterSpec
 from lczmap.words.site import Site
 from tests.plans import EAST, WEST, plan_of_tiles, scene
-from tests.segmenting import blob_sam
+from tests.segmenting import blob_sam, blocks
 from tests.test_laws import Killed, MortalStore
 
 SUPERPIXELS = SegmenterSpec(name="slic", network="slic", core_metres=320, pitch_metres=64, grain_metres=10)
@@ -119,6 +120,22 @@ def test_what_is_wanted_of_a_tile_changes_no_vote(make: Callable[[], Segmenter],
     for row, column in few:
         close(votes(little[WEST.name])[row, column], votes(much[WEST.name])[row, column], levels)
     assert np.count_nonzero(votes(little[WEST.name])[..., 0] != 255) == len(few)
+
+
+def test_the_shipped_network_cuts_a_frame_alike_in_any_company() -> None:
+    """Lots of prompts begin elsewhere where a frame before has fewer: its instances stay the same to the pixel."""
+    spec = catalog.segmenter_spec("sam-tiny")
+    segmenter = segmenter_from(spec, weights=None, device=torch.device("cpu"))
+    dark, seen = blocks(spec.frame_metres, block=17, count=2)
+    dark[:, :455] = 0
+    reach = (320, 320, 640, 640)
+    (_, among), (alone,) = (
+        segmenter.segment(np.stack([dark, seen]), [reach] * 2),
+        segmenter.segment(seen[None], [reach]),
+    )
+    assert len(alone) > 50
+    np.testing.assert_array_equal(among.pixels, alone.pixels)
+    np.testing.assert_array_equal(among.starts, alone.starts)
 
 
 def three_tiles() -> Plan:

@@ -10,7 +10,7 @@ import pytest
 from lczmap import catalog
 from lczmap.cli.main import status_of
 from lczmap.cli.options import Asked
-from lczmap.cli.second import check_replayed, checkpoint_folder, offer, tell_image, with_checkpoint
+from lczmap.cli.second import check_replayed, checkpoint_folder, offer, tell_image, vhr_again, with_checkpoint
 from lczmap.cli.speak import Voice
 from lczmap.segment.checkpoint import PUBLISHED
 from lczmap.words.errors import LczmapError, SpecError, UsageError
@@ -54,6 +54,7 @@ def test_a_path_is_known_to_the_site_alone(picture: Path) -> None:
     assert spec.vhr == "local"
     assert words.site(spec, Path("out")).vhr == str(picture)
     assert str(picture) not in repr(words.site(spec, Path("out")))
+    assert vhr_again(words.site(spec, Path("out")), spec) == f" --vhr {picture}"
 
 
 def test_a_key_is_known_to_the_site_alone() -> None:
@@ -62,7 +63,7 @@ def test_a_key_is_known_to_the_site_alone() -> None:
     assert spec.vhr == TILES
     site = words.site(spec, Path("out"))
     assert site.vhr == f"{TILES}?key=secret"
-    assert "secret" not in repr(site)
+    assert "secret" not in repr(site) + vhr_again(site, spec)
     plan = frozen_of(spec.vhr)
     assert "secret" not in manifest_of(plan)
     assert manifest_of(plan).count(TILES) == 1

@@ -8,7 +8,7 @@ import click
 
 from lczmap.cli.city import state
 from lczmap.cli.options import Asked, Shared, run_options
-from lczmap.cli.second import offer, tell_image, with_checkpoint
+from lczmap.cli.second import offer, tell_image, vhr_again, with_checkpoint
 from lczmap.cli.speak import Voice
 from lczmap.words.errors import OutputPathError
 from lczmap.words.estimate import Estimate, estimate
@@ -58,8 +58,7 @@ def plan(*, write: Path | None, **shared: Shared) -> int:
                 f"The plan cannot be written to {write} ({error.strerror}); name another file."
             ) from error
         again = f" --source {site.local_source}" if site.local_source is not None else ""
-        if site.vhr is not None:  # an address is remembered only where it may hold a key
-            again += f" --vhr {site.vhr}" if spec.vhr == "local" else " --vhr and its address as you gave it"
+        again += vhr_again(site, spec)
         voice.say(f"Plan written to {write}; run it with: lczmap city --from {write}{again}")
     return 0
 

@@ -66,6 +66,14 @@ def typed_vhr(spec: RunSpec, text: str | None) -> str | None:
     return None if spec.vhr in {"none", text} else text
 
 
+def vhr_again(site: Site, spec: RunSpec) -> str:
+    """How a replay names the VHR imagery again, with a blank before it; empty where its plan says everything."""
+    if site.vhr is None:
+        return ""
+    # an address is remembered only where it may hold a key
+    return f" --vhr {site.vhr}" if spec.vhr == "local" else " --vhr ADDRESS, in full as given here"
+
+
 def check_replayed(frozen: Plan, text: str | None) -> None:
     """Refuse a VHR image beside a manifest that holds another one, or none.
 
