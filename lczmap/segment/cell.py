@@ -37,8 +37,6 @@ class CellSegmenter:
     def __init__(self, spec: SegmenterSpec, network: Network, batches: Batches, *, side: int = WINDOW_METRES) -> None:
         self.spec = spec
         """How it cuts."""
-        self.note = network.note
-        """What a run has to say of the weights; empty where nothing."""
         self.lot = batches.frames
         """Pictures it likes to have at once."""
         self._network, self._encoded, self._side = network, batches.encoded, side

@@ -40,8 +40,6 @@ class Network:
     """Where it computes."""
     dtype: torch.dtype
     """Arithmetic of encoder and decoder."""
-    note: str = ""
-    """What a run has to say of the weights; empty where nothing."""
 
     @property
     def side(self) -> int:
@@ -107,7 +105,7 @@ def computing() -> Iterator[None]:
         yield
 
 
-def ready(sam: Sam, precision: SegmenterPrecision, device: torch.device, *, note: str = "") -> Network:
+def ready(sam: Sam, precision: SegmenterPrecision, device: torch.device) -> Network:
     """A network cast and moved; the given one is changed in place."""
     sam = sam.to(device).eval().requires_grad_(requires_grad=False)
     dtype = DTYPES[precision]
@@ -115,24 +113,23 @@ def ready(sam: Sam, precision: SegmenterPrecision, device: torch.device, *, note
     sam.mask_decoder.to(dtype)
     # qualities decide which of two masks stays: bfloat16 has ties there
     sam.mask_decoder.iou_prediction_head.float()
-    return Network(sam=sam, device=device, dtype=dtype, note=note)
+    return Network(sam=sam, device=device, dtype=dtype)
 
 
-def vit_sam(network: VitNetwork, weights: Path | None, *, side: int = 1024) -> tuple[Sam, str]:
-    """An official network, and what a run has to say of its weights; random weights without a file (for benches).
+def vit_sam(network: VitNetwork, weights: Path | None, *, side: int = 1024) -> Sam:
+    """An official network; with random weights where there is no file (for benches).
 
     Raises:
         WeightsError: the file is not a checkpoint of that network.
     """
     build = segment_anything().sam_model_registry[network]
     if weights is None:
-        return fitted(build(), side), "random weights"
+        return fitted(build(), side)
     with torch.device("meta"):
         sam = build()
     shapes = {name: tuple(tensor.shape) for name, tensor in sam.state_dict().items()}
-    checkpoint = read_checkpoint(weights, network, shapes)
-    sam.load_state_dict(dict(checkpoint.tensors), assign=True)
-    return fitted(sam, side), checkpoint.note
+    sam.load_state_dict(dict(read_checkpoint(weights, network, shapes).tensors), assign=True)
+    return fitted(sam, side)
 
 
 def fitted(sam: Sam, side: int) -> Sam:

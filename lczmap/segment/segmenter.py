@@ -72,8 +72,7 @@ def network_from(spec: SegmenterSpec, *, weights: Path | None, device: torch.dev
             raise WeightsError(
                 f"The segmenter {spec.name} needs the checkpoint of {spec.network}, not shipped; give its path."
             )
-        sam, note = vit_sam(VIT[spec.network], weights)
-        return ready(sam, spec.precision, device, note=note)
+        return ready(vit_sam(VIT[spec.network], weights), spec.precision, device)
     card = find_card("sam-tiny")
     path = weights or weights_path(card)
     sam = load_tiny(path, card.sha256) if spec.mode == "window" else load_tiny(path, card.sha256, side=WINDOW_METRES)

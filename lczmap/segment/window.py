@@ -38,8 +38,6 @@ class WindowSegmenter:
             )
         self.spec = spec
         """How it cuts."""
-        self.note = network.note
-        """What a run has to say of the weights; empty where nothing."""
         self.lot = batches.frames
         """Pictures it likes to have at once."""
         self._network, self._pixels, self._encoded = network, pixels, batches.encoded

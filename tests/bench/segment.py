@@ -52,7 +52,7 @@ class Route:
 def network_of(spec: SegmenterSpec, device: torch.device) -> tuple[Network, bool]:
     """A network, and whether its weights are shipped."""
     if spec.network != "sam-tiny":
-        return ready(vit_sam(spec.network, None)[0], spec.precision, device), False
+        return ready(vit_sam(spec.network, None), spec.precision, device), False
     side = 320 if spec.mode == "cell" else 0
     if "sam-tiny" in shipped_names():
         card = find_card("sam-tiny")
