@@ -76,6 +76,7 @@ def test_a_map_is_explained_from_its_own_records(
     picture = tmp_path / "cell.png"
     assert status_of(["explain", str(mapped), "--at", f"{lon},{lat}", "--out", str(picture), "--json"]) == 0
     (told,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert told["asked"] == [lon, lat]
     assert told["event"] == "explanation"
     assert told["lcz"] == told["fused"]["lcz"] == told["sentinel"]["lcz"] == code
     assert told["vhr"] is None

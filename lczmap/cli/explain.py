@@ -218,6 +218,7 @@ def _facts(explained: "Explanation", picture: Path) -> dict[str, object]:
                                        "column": post.column}  # fmt: skip
     return {
         "picture": str(picture),
+        "asked": list(explained.asked),
         "lon": round(explained.lonlat[0], 7),
         "lat": round(explained.lonlat[1], 7),
         "epsg": explained.grid.epsg,
