@@ -17,7 +17,8 @@ from lczmap.train.gcn import (
     turned,
 )
 
-QUICK = GcnSettings(epochs=8, patience=3, restarts=1)
+# the toy's classes are shades of grey, which another exposure would mix up
+QUICK = GcnSettings(epochs=8, patience=3, restarts=1, cameras=0.1)
 
 
 def toy(count: int, seed: int) -> Labelled:
@@ -84,7 +85,8 @@ def test_another_camera_moves_colours_and_nothing_else() -> None:
     real = (torch.arange(MOST_NODES) < cells.counts[:, None])[..., None]
     assert (seen[~real.expand_as(seen)] == 0).all()
     assert ((seen >= 0) & (seen <= 1)).all()
-    assert (seen[..., :3] - cells.nodes[..., :3]).abs().mean() > 0.01
+    moved = (seen[..., :3] - cells.nodes[..., :3]).abs()[real.expand_as(cells.nodes)[..., :3]]
+    assert moved.mean() > 0.05
     alone = by_another_camera(cells.nodes, cells.counts, torch.Generator().manual_seed(1), strength=0.0)
     torch.testing.assert_close(alone, cells.nodes)
 
