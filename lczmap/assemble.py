@@ -76,12 +76,10 @@ def parts(plan: Plan, site: Site) -> Parts:
         ModelCardError: a model does not fit its role or the others, or is not the one that the plan froze.
         WeightsError: a weights file is missing or altered.
     """
-    here = model_files(plan.spec, site)
-    if here != plan.models:
-        froze, has = (", ".join(f"{model.name} {model.sha256[:12]}" for model in each) for each in (plan.models, here))
+    differ = other_models(plan, site)
+    if differ:
         raise ModelCardError(
-            f"The plan was made with the models {froze} and this lczmap has {has}; replay it with the version that "
-            "made it, or plan anew without --from."
+            f"The plan was made with {differ}; replay it with the version that made it, or plan anew without --from."
         )
     return Parts(
         imagery=imagery(plan.spec, site),
@@ -89,6 +87,15 @@ def parts(plan: Plan, site: Site) -> Parts:
         store=store(site),
         vhr=second_stream(plan, site),
     )
+
+
+def other_models(plan: Plan, site: Site) -> str:
+    """In words, which models a plan froze and which there are here; empty where they are the same."""
+    here = model_files(plan.spec, site)
+    if here == plan.models:
+        return ""
+    froze, has = (", ".join(f"{model.name} {model.sha256[:12]}" for model in each) for each in (plan.models, here))
+    return f"the models {froze} and this lczmap has {has}"
 
 
 def second_stream(plan: Plan, site: Site) -> VhrStream | None:

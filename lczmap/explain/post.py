@@ -80,12 +80,10 @@ def live_stream(plan: Plan, site: Site) -> VhrStream | None:
     """
     if plan.vhr is None:
         return None
-    here = assemble.model_files(plan.spec, site)
-    if here != plan.models:
-        froze, has = (", ".join(f"{model.name} {model.sha256[:12]}" for model in each) for each in (plan.models, here))
+    differ = assemble.other_models(plan, site)
+    if differ:
         raise ModelCardError(
-            f"The map was made with the models {froze} and this lczmap has {has}; explain it with the version that "
-            "made it, or map the place anew."
+            f"The map was made with {differ}; explain it with the version that made it, or map the place anew."
         )
     return assemble.second_stream(plan, site)
 

@@ -124,12 +124,7 @@ def graphs_on(picture: NDArray[np.uint8], segmenter: Segmenter) -> Graphs:
             graphs_of(instances, seen, each.frame.corners)
             for instances, seen, each in zip(found, pictures, lot, strict=True)
         ]
-    return chosen(joined(parts), np.argsort(np.concatenate([each.cells for each in frames])))
-
-
-def chosen(graphs: Graphs, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Graphs:
-    """Some of the graphs."""
-    return Graphs(nodes=graphs.nodes[rows], centres=graphs.centres[rows], counts=graphs.counts[rows])
+    return joined(parts)[np.argsort(np.concatenate([each.cells for each in frames]))]
 
 
 def write_cut(place: Place, segmenter: Segmenter, *, pairs: Path, out: Path) -> Path:

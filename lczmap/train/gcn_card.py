@@ -64,8 +64,6 @@ class GcnFindings:
     """Chosen on the validation cells."""
     tried: dict[float, float]
     """Overall accuracy on the validation cells by weight."""
-    validation: Streams
-    """What the streams say of the validation cells, each seen by several other cameras."""
     held_out: Streams
     """What they say of the held-out cells, as they were rendered."""
     held_out_otherwise: Streams

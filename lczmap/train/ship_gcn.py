@@ -115,7 +115,6 @@ def find(cuts: Cuts, network: FastGCN, sentinel: SentinelClassifier) -> GcnFindi
         temperature=temperature,
         sentinel_weight=weight,
         tried=tried,
-        validation=validation,
         held_out=held_out,
         held_out_otherwise=streams_of(seen_otherwise(cuts.held_out, CAMERAS), network, temperature, sentinel),
         share=cuts.held_out.share,
