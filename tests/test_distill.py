@@ -13,7 +13,7 @@ from safetensors.numpy import save
 
 from lczmap.models.resnet11_fast import pushed_down_logits
 from lczmap.train.augment import COARSE, SYMMETRIES, regrained, symmetry
-from lczmap.train.batches import Drawing, draw_weights
+from lczmap.train.batches import Drawing, Lesson, draw_weights
 from lczmap.train.distill import (
     Inputs,
     Recipe,
@@ -22,6 +22,7 @@ from lczmap.train.distill import (
     learning_rate,
     load_checkpoint,
     load_weights,
+    losses,
     save_checkpoint,
     train_step,
 )
@@ -274,13 +275,20 @@ def test_learning_rate_rises_then_falls() -> None:
     assert rates[-1] == pytest.approx(recipe.peak_rate * 0.01, rel=0.05)
 
 
+def a_lesson() -> Lesson:
+    rng = np.random.default_rng(0)
+    return Lesson(
+        seen=rng.uniform(0.02, 0.4, size=(4, 32, 32, 10)).astype(np.float32),
+        labels=np.eye(17, dtype=np.float32)[:4],
+        map=rng.uniform(0.0, 2.0, size=(4, 8, 8, 256)).astype(np.float32),
+    )
+
+
 def test_one_step_moves_every_parameter_and_kernels_by_nearly_orthogonal_steps() -> None:
     recipe = Recipe(warmup=1, peak_rate=1e-2, decay=0.0)
     state = fresh_state(recipe)
     before = {name: value.detach().clone() for name, value in state.network.named_parameters()}
-    rng = np.random.default_rng(0)
-    seen = torch.from_numpy(rng.uniform(0.02, 0.4, size=(4, 32, 32, 10)).astype(np.float32))
-    train_step(state, recipe, pushed_down_logits, seen, torch.eye(17)[:4])
+    train_step(state, recipe, losses, a_lesson())
     for name, value in state.network.named_parameters():
         assert not torch.equal(value, before[name]), name
     moved = as_matrix(state.network.blocks[0].reduce.weight.detach() - before["blocks.0.reduce.weight"])
@@ -330,6 +338,7 @@ def test_checkpoint_restores_the_state(tmp_path: Path) -> None:
     load_checkpoint(other, tmp_path / "checkpoint.pt")
     assert other.step == 7
     assert torch.equal(other.network.stem.weight, state.network.stem.weight)
+    assert torch.equal(other.hint.guess.weight, state.hint.guess.weight)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 

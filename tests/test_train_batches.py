@@ -91,9 +91,10 @@ def test_softening_moves_no_level_and_no_pixel_far() -> None:
 
 def test_a_batch_repeats_with_its_seed(source: Source) -> None:
     first, second = (draw_batch(source, QUICK, 3, np.random.default_rng([0, 7])) for _ in range(2))
-    np.testing.assert_array_equal(first[0], second[0])
-    np.testing.assert_array_equal(first[1], second[1])
-    np.testing.assert_allclose(first[1].sum(axis=1), 1.0, rtol=1e-5)
+    np.testing.assert_array_equal(first.seen, second.seen)
+    np.testing.assert_array_equal(first.labels, second.labels)
+    np.testing.assert_array_equal(first.map, second.map)
+    np.testing.assert_allclose(first.labels.sum(axis=1), 1.0, rtol=1e-5)
 
 
 def test_decided_labels_keep_their_order_and_sum() -> None:
@@ -111,7 +112,7 @@ def test_candidates_the_teacher_finds_rare_are_kept(source: Source) -> None:
 
     def held(drawing: Drawing) -> float:
         rng = np.random.default_rng(3)
-        return float(np.mean([draw_batch(keen, drawing, 48, rng)[1][:, 0].mean() for _ in range(2)]))
+        return float(np.mean([draw_batch(keen, drawing, 48, rng).labels[:, 0].mean() for _ in range(2)]))
 
     assert held(replace(QUICK, candidates=4)) > 1.1 * held(replace(QUICK, candidates=1))
 

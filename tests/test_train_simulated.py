@@ -101,8 +101,9 @@ def test_a_batch_holds_its_share_of_simulated_patches(simulated: Simulated) -> N
         corners=np.zeros((1, 2), dtype=np.int64),
     )
     source = Source(canvas=blank, chances=np.ones(1), teacher=Always(), rareness=np.ones(17, np.float32), stage=stage)
-    scene, labels = draw_batch(source, drawing, 8, np.random.default_rng(0))
-    rough = scene.std(axis=(1, 2)).mean(axis=1) > 0.02
+    lesson = draw_batch(source, drawing, 8, np.random.default_rng(0))
+    labels = lesson.labels
+    rough = lesson.seen.std(axis=(1, 2)).mean(axis=1) > 0.02
     assert rough.tolist() == [False] * 4 + [True] * 4
     np.testing.assert_allclose(labels.sum(axis=1), 1.0, rtol=1e-5)
     assert np.all(labels[:4, 4] > 0.99)

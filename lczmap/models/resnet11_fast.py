@@ -20,8 +20,8 @@ READ_STRIDES = (*BLOCK_STRIDES[1:], 1)
 """How each block's output is read: by the next block's stride; whole, by the mean, at the end."""
 
 
-def pushed_down_logits(network: ResNet11, x: Tensor) -> Tensor:
-    """`network(x)` with the strides pushed down, nothing folded: the form to train.
+def pushed_down_map(network: ResNet11, x: Tensor) -> Tensor:
+    """What `network` pools, `(n, 1024, 3, 8, 8)`, with the strides pushed down, nothing folded: the form to train.
 
     Equal to the plain form in evaluation. While training, the batch statistics see the read positions only, which
     are the positions that evaluation sees too.
@@ -33,7 +33,12 @@ def pushed_down_logits(network: ResNet11, x: Tensor) -> Tensor:
         y = functional.conv3d(y, block.spread.weight, stride=stride, padding=1)
         y = block.widen_norm(block.widen(functional.relu(block.spread_norm(y))))
         x = functional.relu(y + block.project_norm(functional.conv3d(x, block.project.weight, stride=stride)))
-    logits: Tensor = network.dense(x.mean(dim=(2, 3, 4)))
+    return x
+
+
+def pushed_down_logits(network: ResNet11, x: Tensor) -> Tensor:
+    """`network(x)`, by `pushed_down_map`."""
+    logits: Tensor = network.dense(pushed_down_map(network, x).mean(dim=(2, 3, 4)))
     return logits
 
 

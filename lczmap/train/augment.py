@@ -91,7 +91,7 @@ def relit(patches: Patches, rng: np.random.Generator, *, share: float) -> Patche
     n, bands = len(patches), patches.shape[-1]
     gain = np.exp(rng.uniform(np.log(0.4), np.log(1.3), size=(n, 1, 1, 1)))
     cast = np.exp(rng.normal(0.0, 0.05, size=(n, 1, 1, bands)))
-    contrast = rng.uniform(0.75, 1.5, size=(n, 1, 1, 1))
+    contrast = rng.uniform(0.75, 1.8, size=(n, 1, 1, 1))
     haze = rng.uniform(-0.012, 0.03, size=(n, 1, 1, 1)) * np.linspace(1.0, 0.0, bands)
     depth = rng.uniform(0.0, 0.8, size=(n, 1, 1, 1)) * (rng.random((n, 1, 1, 1)) < SHADED)
     level = patches.mean(axis=(1, 2), keepdims=True)

@@ -12,7 +12,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,14 +20,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from lczmap.device import choose_device
 from lczmap.models.resnet11 import ResNet11, as_volume
-from lczmap.models.resnet11_fast import pushed_down_logits
-from lczmap.train.batches import Drawing, Source, draw_batch, settled, source_of, stage_of
+from lczmap.models.resnet11_fast import pushed_down_logits, pushed_down_map
+from lczmap.train.batches import Drawing, Lesson, Source, draw_batch, settled, source_of, stage_of
 from lczmap.train.evaluate import confusion, scores
+from lczmap.train.hint import Hint, first_guess
 from lczmap.train.labels import cached_labels
 from lczmap.train.optimizer import MuonAdam
 from lczmap.train.patches import Patches, canvas_of, in_split, read_patches, surface_of
@@ -37,8 +38,10 @@ from lczmap.words.errors import WeightsError
 
 logger = logging.getLogger(__name__)
 
-Logits = Callable[[ResNet11, Tensor], Tensor]
+Losses = Callable[[ResNet11, Hint, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
+GUESSED_ON = 16
+"""Batches that the first guess of the teacher's map is fitted on."""
 COMMON = 20
 """Held-out patches a class must have for its recall to count as known."""
 
@@ -63,6 +66,8 @@ class Recipe:
     """Decoupled weight decay."""
     memory: float = 0.998
     """Of the running average of the weights, which is what gets shipped."""
+    hint: float = 1.0
+    """Weight of the guess of the teacher's map beside its answer."""
     drawing: Drawing = field(default_factory=Drawing)
     """How batches are drawn."""
     settle: float = 0.3
@@ -85,8 +90,10 @@ class State:
     """The student being trained."""
     average: ResNet11
     """Running average of its weights and statistics."""
+    hint: Hint
+    """The student's guess of what the teacher sees."""
     optimizer: MuonAdam
-    """Over the student."""
+    """Over the student and its guess."""
     step: int = 0
     """Steps done."""
 
@@ -99,15 +106,36 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     return recipe.peak_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def train_step(state: State, recipe: Recipe, logits_of: Logits, seen: Tensor, labels: Tensor) -> float:
-    """Update the student and its average by one batch; return the divergence from the teacher, in nats."""
+def losses(network: ResNet11, hint: Hint, volume: Tensor, labels: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross entropy of a student's answers with soft labels, nats, and the error of its guess of the teacher's map.
+
+    Args:
+        network: the student.
+        hint: its guess.
+        volume: `(n, 1, 10, 32, 32)`.
+        labels: `(n, 17)`.
+        wanted: the teacher's map `(n, 8, 8, 256)`.
+    """
+    own = pushed_down_map(network, volume)
+    logits = network.dense(own.mean(dim=(2, 3, 4)))
+    return functional.cross_entropy(logits.float(), labels), hint(own, wanted)
+
+
+def train_step(state: State, recipe: Recipe, losses_of: Losses, lesson: Lesson) -> tuple[float, float]:
+    """Update the student and its average by one batch.
+
+    Returns:
+        The divergence from the teacher, in nats, and the error of the guess.
+    """
     state.optimizer.set_rate(learning_rate(recipe, state.step))
+    seen, labels, wanted = (
+        torch.from_numpy(each).to(recipe.device) for each in (lesson.seen, lesson.labels, lesson.map)
+    )
     volume = as_volume(seen).contiguous(memory_format=torch.channels_last_3d)
     with torch.autocast(seen.device.type, torch.bfloat16):
-        logits = logits_of(state.network, volume)
-    crossed = functional.cross_entropy(logits.float(), labels)
+        crossed, missed = losses_of(state.network, state.hint, volume, labels, wanted)
     state.optimizer.zero_grad()
-    crossed.backward()  # type: ignore[no-untyped-call]
+    (crossed + recipe.hint * missed).backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
     state.optimizer.step()
     state.step += 1
@@ -119,7 +147,7 @@ def train_step(state: State, recipe: Recipe, logits_of: Logits, seen: Tensor, la
             else:
                 mean.copy_(new)
     entropy = -(labels * labels.clamp_min(1e-12).log()).sum(dim=1).mean()
-    return float(crossed.detach() - entropy)
+    return float(crossed.detach() - entropy), float(missed.detach())
 
 
 def student_logits(network: ResNet11, patches: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -141,7 +169,24 @@ def fresh_state(recipe: Recipe) -> State:
     network = ResNet11().to(memory_format=torch.channels_last_3d).to(recipe.device)  # type: ignore[call-overload]
     average = ResNet11().to(recipe.device)
     average.load_state_dict(network.state_dict())
-    return State(network=network, average=average.eval(), optimizer=MuonAdam(network, decay=recipe.decay))
+    hint = Hint().to(recipe.device)
+    optimizer = MuonAdam(nn.ModuleList([network, hint]), decay=recipe.decay)
+    return State(network=network, average=average.eval(), hint=hint, optimizer=optimizer)
+
+
+def guess_first(state: State, recipe: Recipe, source: Source) -> None:
+    """Fit the student's guess to what it sees before its first step, on batches that no step draws."""
+    state.average.eval()
+
+    def maps() -> Iterator[tuple[Tensor, Tensor]]:
+        for index in range(GUESSED_ON):
+            lesson = draw_batch(source, recipe.drawing, recipe.batch, np.random.default_rng([recipe.seed, 0, index]))
+            volume = as_volume(torch.from_numpy(lesson.seen)).to(recipe.device)
+            with torch.inference_mode(), torch.autocast(volume.device.type, torch.bfloat16):
+                own = pushed_down_map(state.average, volume.contiguous(memory_format=torch.channels_last_3d))
+            yield own, torch.from_numpy(lesson.map)
+
+    first_guess(state.hint, maps())
 
 
 def save_checkpoint(state: State, path: Path) -> None:
@@ -149,6 +194,7 @@ def save_checkpoint(state: State, path: Path) -> None:
     content = {
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
+        "hint": state.hint.state_dict(),
         "optimizer": state.optimizer.state_dict(),
         "step": state.step,
     }
@@ -162,6 +208,7 @@ def load_checkpoint(state: State, path: Path) -> None:
     content = torch.load(path, weights_only=True, map_location=next(state.network.parameters()).device)
     state.network.load_state_dict(content["network"])
     state.average.load_state_dict(content["average"])
+    state.hint.load_state_dict(content["hint"])
     state.optimizer.load_state_dict(content["optimizer"])
     state.step = content["step"]
 
@@ -218,19 +265,21 @@ def distil(recipe: Recipe, inputs: Inputs, out: Path) -> State:
     if checkpoint.exists():
         load_checkpoint(state, checkpoint)
         logger.info("going on from step %d", state.step)
-    elif inputs.init is not None:
-        load_weights(state, inputs.init)
-    logits_of: Logits = torch.compile(pushed_down_logits) if recipe.compiled else pushed_down_logits
-    recent: list[float] = []
+    else:
+        if inputs.init is not None:
+            load_weights(state, inputs.init)
+        guess_first(state, recipe, source)
+    losses_of: Losses = torch.compile(losses) if recipe.compiled else losses
+    recent: list[tuple[float, float]] = []
     while state.step < recipe.steps:
         rng = np.random.default_rng([recipe.seed, state.step])
-        seen, target = draw_batch(source, recipe.drawing_at(state.step), recipe.batch, rng)
+        lesson = draw_batch(source, recipe.drawing_at(state.step), recipe.batch, rng)
         state.network.train()
-        recent.append(
-            train_step(state, recipe, logits_of, *(torch.from_numpy(each).to(recipe.device) for each in (seen, target)))
-        )
+        recent.append(train_step(state, recipe, losses_of, lesson))
         if state.step % 25 == 0:
-            logger.info("step %d kl %.4f %.1f s", state.step, np.mean(recent), time.monotonic() - started)
+            divergence, missed = np.mean(recent, axis=0)
+            elapsed = time.monotonic() - started
+            logger.info("step %d kl %.4f hint %.4f %.1f s", state.step, divergence, missed, elapsed)
             recent = []
         if state.step % 100 == 0:
             save_checkpoint(state, checkpoint)

@@ -31,7 +31,7 @@ class Views:
 
     count: int = 4
     """Views a label is the mean of."""
-    physical: float = 0.3
+    physical: float = 0.15
     """Share of views through physical air; the others go through the simple air that agreement is judged by.
 
     On towns, labels through one or the other alone agree on 74 % of held-out patches and 82 % of the Berlin district;

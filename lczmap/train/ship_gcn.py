@@ -37,8 +37,6 @@ from lczmap.words.modelcard import parse_model_card
 
 logger = logging.getLogger(__name__)
 
-JUDGES: tuple[Split, ...] = ("held-out", "fresh")
-"""Splits that nothing is trained or fitted on."""
 CAMERAS = 4
 """Times that each validation cell is looked at, each time by another camera."""
 
@@ -146,9 +144,7 @@ def _voting(cut: Cut, network: FastGCN) -> tuple[NDArray[np.float32], NDArray[np
     return logits_of(network, cut.graphs)[keep], np.eye(CLASS_COUNT, dtype=np.float32)[cut.truth[keep] - 1]
 
 
-def training_sentences(
-    cuts: Cuts, trained: TrainedGcn, settings: GcnSettings, seeds: Sequence[int], *, judged: Split = "held-out"
-) -> list[str]:
+def training_sentences(cuts: Cuts, trained: TrainedGcn, settings: GcnSettings, seeds: Sequence[int]) -> list[str]:
     """What a GCN was trained on and how.
 
     Args:
@@ -156,7 +152,6 @@ def training_sentences(
         trained: what came out.
         settings: how.
         seeds: of the training pieces.
-        judged: which split is held out.
     """
     train = cuts.train
     pieces, cells = len(np.unique(train.piece)), len(train.truth)
@@ -188,8 +183,7 @@ def training_sentences(
         ),
         (
             "Temperature, then the weight of the Sentinel stream, were fitted on the validation cells "
-            f"({len(cuts.validation.truth):,}); held-out cells ({len(cuts.held_out.truth):,}, seeds "
-            f"{SEEDS[judged][0]} to {SEEDS[judged][-1]}) were looked at last."
+            f"({len(cuts.validation.truth):,}); held-out cells ({len(cuts.held_out.truth):,}) were looked at last, once."
         ),
     ]
 
@@ -214,19 +208,18 @@ def write_gcn(
     (out / f"{naming.name}.toml").write_text(text, encoding="utf-8")
 
 
-def cells_of(tool: Cutter, pairs: Path, *, judged: Split = "held-out", seeds: int | None = None) -> Cuts:
+def cells_of(tool: Cutter, pairs: Path, *, seeds: int | None = None) -> Cuts:
     """All cells, cut where they are not yet; the held-out ones last.
 
     Args:
         tool: what cuts.
         pairs: where they lie.
-        judged: which split is held out.
         seeds: train on the first so many seeds only.
     """
     where: dict[Split, tuple[Place, ...]] = {
         "train": places("train", seeds=seeds),
         "validation": places("validation"),
-        judged: places(judged),
+        "held-out": places("held-out"),
     }
     cut_all([place for each in where.values() for place in each], tool, pairs)
     train, validation, held_out = (read_cut(each, pairs=pairs, cuts=tool.folder(pairs)) for each in where.values())
@@ -241,7 +234,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--checkpoint", type=Path, help="its weights, where they are not shipped")
     parser.add_argument("--sentinel", default="resnet11-provisional", help="the Sentinel model it is paired with")
     parser.add_argument("--name", help="what it is shipped as (gcn-SEGMENTER)")
-    parser.add_argument("--judged", choices=JUDGES, default=JUDGES[0], help="which held-out pieces measure it")
     parser.add_argument("--seeds", type=int, help="train on the first so many seeds only")
     parser.add_argument("--note", nargs="*", default=[], help="sentences on this training, for its card")
     parser.add_argument("--threads", type=int, help="of the CPU")
@@ -249,7 +241,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     tool = cutter(options.segmenter, checkpoint=options.checkpoint, threads=options.threads)
-    cuts, settings = cells_of(tool, options.pairs, judged=options.judged, seeds=options.seeds), GcnSettings()
+    cuts, settings = cells_of(tool, options.pairs, seeds=options.seeds), GcnSettings()
     logger.info("simulator %s", cuts.frozen)
     trained = train_gcn(
         labelled(cuts.train.graphs, cuts.train.truth),
@@ -269,7 +261,7 @@ def main(arguments: list[str] | None = None) -> int:
         pair=sentinel.card.sha256,
         pair_name=options.sentinel,
     )
-    training = training_sentences(cuts, trained, settings, SEEDS["train"][: options.seeds], judged=options.judged)
+    training = training_sentences(cuts, trained, settings, SEEDS["train"][: options.seeds])
     write_gcn(naming, tensors, found, [*training, *options.note], options.out)
     for heading, rows in list(tables_of(found).items())[:3]:
         for name, figures in rows.items():

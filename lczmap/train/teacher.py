@@ -74,13 +74,17 @@ class Teacher(nn.Module):
         self.norm = nn.BatchNorm2d(channels, eps=KERAS_EPSILON)
         self.dense = nn.Linear(channels, 17)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits `(n, 17)` of top-of-atmosphere reflectance `(n, 10, 32, 32)`."""
+    def map(self, x: Tensor) -> Tensor:
+        """What it pools, `(n, 256, 8, 8)`, of top-of-atmosphere reflectance `(n, 10, 32, 32)`."""
         x = functional.relu(self.stem_norm(self.stem(x)))
         for block in self.blocks:
             x = block(x)
+        return functional.relu(self.norm(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits `(n, 17)` of top-of-atmosphere reflectance `(n, 10, 32, 32)`."""
         # 8x8 average pooling of an 8x8 map, then flatten: the mean over positions
-        logits: Tensor = self.dense(functional.relu(self.norm(x)).mean(dim=(2, 3)))
+        logits: Tensor = self.dense(self.map(x).mean(dim=(2, 3)))
         return logits
 
 

@@ -14,12 +14,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from lczmap.device import choose_device, use_threads
 from lczmap.models.resnet11 import ResNet11
-from lczmap.models.resnet11_fast import pushed_down_logits
-from lczmap.train.batches import Drawing, Source, draw_batch, source_of
-from lczmap.train.distill import Logits, Recipe, fresh_state, train_step
+from lczmap.train.batches import Drawing, Lesson, Source, draw_batch, source_of
+from lczmap.train.distill import Losses, Recipe, fresh_state, losses, train_step
+from lczmap.train.hint import Hint
 from lczmap.train.patches import Patches, PatchRow, canvas_of
 from lczmap.train.teacher import Teacher
 
@@ -27,10 +28,14 @@ PLACES = 200
 """Made-up patches that batches are drawn from."""
 
 
-def plain_logits(network: ResNet11, volume: Tensor) -> Tensor:
-    """The network as it is written."""
-    logits: Tensor = network(volume)
-    return logits
+def plain_losses(
+    network: ResNet11, hint: Hint, volume: Tensor, labels: Tensor, wanted: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The network as it is written, block by block, for the guess needs what it pools."""
+    x = functional.relu(network.stem_norm(network.stem(volume)))
+    for block in network.blocks:
+        x = block(x)
+    return functional.cross_entropy(network.dense(x.mean(dim=(2, 3, 4))).float(), labels), hint(x, wanted)
 
 
 def made_up_source(device: torch.device, drawing: Drawing) -> Source:
@@ -48,20 +53,19 @@ def routes(recipe: Recipe, device: torch.device) -> dict[str, Callable[[], objec
     source = made_up_source(device, recipe.drawing)
     rng = np.random.default_rng(1)
 
-    def drawn() -> list[Tensor]:
-        batch = draw_batch(source, recipe.drawing, recipe.batch, rng)
-        return [torch.from_numpy(each).to(device) for each in batch]
+    def drawn() -> Lesson:
+        return draw_batch(source, recipe.drawing, recipe.batch, rng)
 
-    def learning(logits_of: Logits, batch: Callable[[], list[Tensor]]) -> Callable[[], object]:
+    def learning(losses_of: Losses, lesson: Callable[[], Lesson]) -> Callable[[], object]:
         state = fresh_state(recipe)
         state.network.train()
-        return lambda: train_step(state, recipe, logits_of, *batch())
+        return lambda: train_step(state, recipe, losses_of, lesson())
 
     kept = drawn()
-    compiled: Logits = torch.compile(pushed_down_logits)
+    compiled: Losses = torch.compile(losses)
     return {
-        "step, as written": learning(plain_logits, lambda: kept),
-        "step, pushed down": learning(pushed_down_logits, lambda: kept),
+        "step, as written": learning(plain_losses, lambda: kept),
+        "step, pushed down": learning(losses, lambda: kept),
         "step, compiled": learning(compiled, lambda: kept),
         "batch drawn": drawn,
         "drawn and learned": learning(compiled, drawn),
