@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from lczmap.models.resnet11_fast import pushed_down_logits
 from lczmap.train.augment import COARSE, SYMMETRIES, regrained, symmetry
 from lczmap.train.batches import Drawing, Lesson, draw_weights
 from lczmap.train.distill import (

@@ -47,7 +47,7 @@ class Hint(nn.Module):
             student: its map `(n, 1024, bands, 8, 8)`.
             teacher: its map `(n, 8, 8, 256)`.
         """
-        missed = self.guess(by_position(student)) - teacher
+        missed: Tensor = self.guess(by_position(student)) - teacher
         by_place = missed.square().mean() / self.spread
         pooled = missed.mean(dim=(1, 2)).square().mean() / self.pooled_spread
         return (by_place + pooled) / 2

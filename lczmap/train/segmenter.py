@@ -12,7 +12,6 @@ import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from lczmap.device import choose_device, use_threads
 from lczmap.segment.decode import Prompts
 from lczmap.segment.tiny import TINY, TinyShape
+from lczmap.train.ahead import drawn_ahead
 from lczmap.train.segment_batches import Batch, BatchShape, draw_batch
 from lczmap.train.segment_scenes import SegmentScene, held_out, read_scene
 from lczmap.train.segment_student import MEASURES, Student, losses
@@ -50,21 +50,17 @@ class Recipe:
     """Of weights and batches."""
     batch: BatchShape = field(default_factory=BatchShape)
     """How much a step sees."""
+    ahead: int = 1
+    """Batches drawn while one is learned from, a thread each; it changes no batch."""
 
 
 def batches(scenes: Sequence[SegmentScene], recipe: Recipe, first: int) -> Iterator[Batch]:
-    """One batch a step from a first step on, each drawn while the one before is learnt from."""
+    """One batch a step from a first step on."""
 
     def drawn(step: int) -> Batch:
         return draw_batch(scenes, np.random.default_rng([recipe.seed, step]), recipe.batch)
 
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(drawn, first)
-        for step in range(first, recipe.steps):
-            batch = ahead.result()
-            if step + 1 < recipe.steps:
-                ahead = pool.submit(drawn, step + 1)
-            yield batch
+    return drawn_ahead(drawn, range(first, recipe.steps), threads=recipe.ahead)
 
 
 def rate_at(step: int, recipe: Recipe) -> float:
@@ -191,12 +187,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, help="stop after this long; the schedule is that of --steps")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--ahead", type=int, default=Recipe.ahead, help="threads that draw batches beforehand")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--check", type=int, default=200, help="steps between checks and checkpoints")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     use_threads(options.threads)
-    recipe = Recipe(steps=options.steps, rate=options.rate, seed=options.seed, batch=BatchShape(frames=options.frames))
+    recipe = Recipe(
+        steps=options.steps,
+        rate=options.rate,
+        seed=options.seed,
+        batch=BatchShape(frames=options.frames),
+        ahead=options.ahead,
+    )
     paths = sorted(options.scenes.glob("*-[0-9]*.npz"))
     scenes = [read_scene(path) for path in paths if not held_out(path)]
     unseen = [read_scene(path) for path in paths if held_out(path)]

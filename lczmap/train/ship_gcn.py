@@ -183,7 +183,8 @@ def training_sentences(cuts: Cuts, trained: TrainedGcn, settings: GcnSettings, s
         ),
         (
             "Temperature, then the weight of the Sentinel stream, were fitted on the validation cells "
-            f"({len(cuts.validation.truth):,}); held-out cells ({len(cuts.held_out.truth):,}) were looked at last, once."
+            f"({len(cuts.validation.truth):,}); held-out cells ({len(cuts.held_out.truth):,}) were looked at last, and "
+            "once."
         ),
     ]
 
