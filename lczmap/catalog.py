@@ -159,7 +159,7 @@ def source(text: str = DEFAULT_SOURCE) -> SourceRules:
     address = urlsplit(text)
     if address.scheme in {"http", "https"}:
         if not address.hostname:
-            raise SourceNameError(f"The source {text!r} has no host; give an address like https://host/stac.")
+            raise SourceNameError(f"The source {_told(text)!r} has no host; give an address like https://host/stac.")
         if address.username or address.password or address.query:
             raise SourceNameError(  # the address is written into every manifest
                 f"The address of the source at {address.hostname} carries a login or a query, which may be "
@@ -171,7 +171,8 @@ def source(text: str = DEFAULT_SOURCE) -> SourceRules:
         near = get_close_matches(text.lower(), known, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise SourceNameError(
-            f"The source {text!r} is no known name ({', '.join(known)}), no http address and no path that exists.{hint}"
+            f"The source {_told(text)!r} is no known name ({', '.join(known)}), no http address and no path that "
+            f"exists.{hint}"
         )
     root = catalogue_file(text)
     said = json.loads(root.read_bytes())
@@ -231,7 +232,8 @@ def vhr_rules(text: str) -> VhrRules:
     near = get_close_matches(text.lower(), known, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise SourceNameError(
-        f"The VHR imagery {text!r} is no known name ({', '.join(known)}), no address and no path that exists.{hint}"
+        f"The VHR imagery {_told(text)!r} is no known name ({', '.join(known)}), no address and no path that "
+        f"exists.{hint}"
     )
 
 
@@ -246,16 +248,16 @@ def catalogue_file(text: str) -> Path:
     root = next((each for each in roots if each.is_file()), None)
     if root is None:
         raise SourceNameError(
-            f"The source {text!r} is no STAC catalogue: the folder holds no catalog.json or collection.json."
+            f"The source {_told(text)!r} is no STAC catalogue: the folder holds no catalog.json or collection.json."
         )
     try:
         content = json.loads(root.read_bytes())
     except (OSError, ValueError) as error:
         raise SourceNameError(
-            f"The source {text!r} is no STAC catalogue: {root.name} cannot be read as JSON ({error})."
+            f"The source {_told(text)!r} is no STAC catalogue: {root.name} cannot be read as JSON ({error})."
         ) from error
     if not isinstance(content, dict) or "stac_version" not in content:
-        raise SourceNameError(f"The source {text!r} is no STAC catalogue: {root.name} has no 'stac_version'.")
+        raise SourceNameError(f"The source {_told(text)!r} is no STAC catalogue: {root.name} has no 'stac_version'.")
     return root
 
 
@@ -327,6 +329,11 @@ def resolve_place(
         area = read_area(aoi or "")
         place = area_place(area.geometry, slug=area.slug, name=area.name, epsg=epsg, note=area.note)
     return place if name is None else replace(place, slug=slug_of(name), name=name)
+
+
+def _told(text: str) -> str:
+    """What an error repeats of imagery as it was typed: no login, query or fragment, for these may be secrets."""
+    return re.sub(r"(?<=://)[^/@]*@", "", re.split("[?#]", text, maxsplit=1)[0])
 
 
 def _catalogue(name: str) -> str:

@@ -182,3 +182,59 @@ def test_this_machine_is_ready(tmp_path: Path, capsys: pytest.CaptureFixture[str
     told = capsys.readouterr().out
     assert "segmentation: segment-anything" in told
     assert "graphs: torch-geometric" in told
+
+
+KEYED = "https://tiles.example.org/{z}/{x}/{y}.png?key=SECRET"
+
+
+@pytest.mark.parametrize("image", ["local", "naip"])
+@pytest.mark.parametrize("command", [("city", "--from"), ("explain",)])
+def test_a_refused_key_is_never_repeated(
+    image: str, command: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither people nor machines are told a key that was typed for an image which the manifest does not hold."""
+    manifest = tmp_path / "manifest.toml"
+    manifest.write_text(manifest_of(frozen_of(image)))
+    where = manifest if command[0] == "city" else tmp_path
+    (tmp_path / "item.json").write_text("{}")
+    assert status_of([*command, str(where), "--vhr", KEYED, "--json"]) == 2
+    heard = capsys.readouterr()
+    assert "SECRET" not in heard.out + heard.err
+    for told in (heard.err, json.loads(heard.out.splitlines()[-1])["text"]):
+        assert "The manifest" in told
+        assert ("tiles.example.org" in told) == (image == "local")
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("--vhr", "htps://tiles.example.org/{z}/{x}/{y}.png?key=SECRET"),
+        ("--vhr", "htps://me:SECRET@tiles.example.org/a.tif#SECRET"),
+        ("--source", "htps://stac.example.org/v1?key=SECRET"),
+        ("--source", "https:///v1?key=SECRET"),
+    ],
+)
+def test_a_key_in_a_mistyped_address_is_never_repeated(
+    option: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(["city", "Berlin", "--date", "2024", option, text, "--json"]) == 2
+    heard = capsys.readouterr()
+    assert "SECRET" not in heard.out + heard.err
+    assert "://" in heard.err
+
+
+@pytest.mark.parametrize("source", ["local", "earth-search"])
+def test_a_key_in_the_source_of_a_replay_is_never_repeated(
+    source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = plan_of_tiles(320, {WEST: [(0, 0)]}, [scene()])
+    manifest = tmp_path / "manifest.toml"
+    manifest.write_text(manifest_of(replace(plan, spec=replace(plan.spec, source=source))))
+    words = ["city", "--from", str(manifest), "--source", "https://stac.example.org/v1?key=SECRET", "--json"]
+    assert status_of(words) == 2
+    heard = capsys.readouterr()
+    assert "SECRET" not in heard.out + heard.err
+
+
+def test_what_was_asked_is_shown_without_its_key() -> None:
+    assert "SECRET" not in repr(asked(KEYED))

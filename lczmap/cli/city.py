@@ -185,8 +185,7 @@ def _manifest(path: Path, asked: Asked) -> Plan:
     frozen = plan_of(text)
     if asked.source is not None and frozen.spec.source != "local":
         raise UsageError(
-            f"The manifest's imagery comes from {frozen.spec.source!r}, got also --source {asked.source!r}; "
-            "leave that out."
+            f"The manifest's imagery comes from {frozen.spec.source!r}, got also --source; leave that out."
         )
     check_replayed(frozen, asked.vhr)
     return frozen

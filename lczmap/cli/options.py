@@ -3,7 +3,7 @@
 import difflib
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import TypeVar, cast, get_args, get_origin
@@ -81,8 +81,8 @@ class Asked:
     """Imagery source as text."""
     posting: str | None = None
     """Posting as text."""
-    vhr: str | None = None
-    """VHR imagery as text."""
+    vhr: str | None = field(default=None, repr=False)
+    """VHR imagery as text, which may hold a key."""
     segmenter: str | None = None
     """Segmenter by name."""
     graph_model: str | None = None

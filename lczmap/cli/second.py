@@ -80,10 +80,14 @@ def check_replayed(frozen: Plan, text: str | None) -> None:
     Raises:
         UsageError: the two do not belong together.
     """
-    if text is None or vhr_name(text) == frozen.spec.vhr:
+    if text is None:
+        return
+    # the typed text may hold a key: what is said of it is what a plan may keep
+    named = vhr_name(text)
+    if named == frozen.spec.vhr:
         return
     if frozen.spec.vhr == "local":
-        raise UsageError(f"The manifest's VHR image lies on disk, got --vhr {text!r}; name the image's path.")
+        raise UsageError(f"The manifest's VHR image lies on disk, got --vhr {named!r}; name the image's path.")
     has = "no VHR image" if frozen.vhr is None else f"the VHR image {frozen.spec.vhr!r}"
     raise UsageError(f"The manifest has {has}, got also --vhr; leave that out, or plan anew without --from.")
 
