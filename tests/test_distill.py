@@ -43,6 +43,7 @@ from lczmap.train.teacher import Teacher, read_teacher
 from lczmap.words.errors import WeightsError
 from tests.keras import write_keras
 
+SPLITS = ("train", "validation", "test")
 TEACHER = "so2sat_gul/S2_RESNET20_IN32-32-10_2019-06-27.h5"
 
 
@@ -264,6 +265,26 @@ def test_rare_classes_are_drawn_more_often() -> None:
     assert chances.sum() == pytest.approx(1.0)
     assert 3 < chances[-1] / chances[0] < 9
     np.testing.assert_allclose(draw_weights(labels, rarity=0.0), 0.01)
+
+
+def test_no_held_out_patch_shows_ground_of_a_training_patch() -> None:
+    def placed(group: str, x: float, y: float) -> PatchRow:
+        return PatchRow(source="s", place="p", group=group, chip="", corner=(0, 0), where=("s EPSG:1", x, y))
+
+    groups = {
+        split: next(name for name in map(str, range(99)) if split_of(row("s", name)) == split) for split in SPLITS
+    }
+    rows = (
+        placed(groups["train"], 0.0, 0.0),
+        placed(groups["test"], 310.0, -310.0),
+        placed(groups["test"], 320.0, 0.0),
+        placed(groups["validation"], 0.0, 10.0),
+        row("s", groups["test"]),
+    )
+    patches = Patches(pixels=np.arange(5, dtype=np.uint16).repeat(10_240).reshape(5, 32, 32, 10), rows=rows)
+    assert in_split(patches, ["train"]).rows == rows[:1]
+    assert in_split(patches, ["test"]).rows == (rows[2], rows[4])
+    assert not in_split(patches, ["validation"]).rows
 
 
 def test_learning_rate_rises_then_falls() -> None:

@@ -120,7 +120,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory, rng: np.random.Generator) 
     before = torch.get_num_threads()
     torch.manual_seed(0)
     write_keras(Teacher(), folder / "teacher.h5")
-    torch.save({"average": ResNet11().state_dict(), "step": 12}, folder / "checkpoint.pt")
+    torch.save({"average": ResNet11().state_dict(), "step": 12, "begun": ""}, folder / "checkpoint.pt")
     where = {
         "--checkpoint": folder / "checkpoint.pt",
         "--patches": real_patches(folder / "real", rng),

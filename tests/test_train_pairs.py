@@ -163,6 +163,23 @@ def test_cuts_are_read_with_the_patches_of_their_pieces(tmp_path: Path, pair: Pa
         read_cut(where, pairs=tmp_path, cuts=tmp_path / "elsewhere")
 
 
+def test_a_cut_of_another_picture_is_refused_and_made_anew(tmp_path: Path, pair: Pair) -> None:
+    segmenter, picture = (
+        QuarterSegmenter(SegmenterSpec(name="q", network="slic")),
+        np.full((1600, 1600, 3), 90, np.uint8),
+    )
+    known = {"x": np.repeat(pair.patches.x, 4, axis=0), "truth": np.arange(1, 17, dtype=np.uint8)}
+    known |= {"share": np.ones(16, np.float32), "frozen": np.array("0" * 64)}
+    save(tmp_path / f"{PLACE.name}.npz", known | {"jpeg": _jpeg(picture)})
+    write_cut(PLACE, segmenter, pairs=tmp_path, out=tmp_path / "cut")
+    save(tmp_path / f"{PLACE.name}.npz", known | {"jpeg": _jpeg(picture + 40)})
+    with pytest.raises(PatchFolderError, match="another picture"):
+        read_cut((PLACE,), pairs=tmp_path, cuts=tmp_path / "cut")
+    write_cut(PLACE, segmenter, pairs=tmp_path, out=tmp_path / "cut")
+    again = read_cut((PLACE,), pairs=tmp_path, cuts=tmp_path / "cut")
+    np.testing.assert_allclose(again.graphs.nodes[:, 0, :3] * 255, 130, atol=1.5)
+
+
 def _jpeg(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=95)

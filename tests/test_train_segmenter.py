@@ -80,11 +80,12 @@ def test_instances_are_what_an_eye_tells_apart() -> None:
     assert seen.kinds[labels[30, 30]] == Kind.OPEN
 
 
-def test_scenes_come_back_and_every_fifth_seed_is_held_out(tmp_path: Path) -> None:
+def test_scenes_come_back_and_every_fifth_seed_and_a_region_are_held_out(tmp_path: Path) -> None:
     path = write_scene("desert", 4, out=tmp_path, cells=1)
     scene = read_scene(path)
     assert held_out(path)
     assert not held_out(tmp_path / "desert-5.npz")
+    assert held_out(tmp_path / "north_american-5.npz")
     assert scene.picture.shape == (320, 320, 3)
     assert scene.labels.max() + 1 == len(scene.kinds)
     written = path.stat().st_mtime_ns

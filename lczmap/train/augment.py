@@ -28,6 +28,8 @@ def symmetry(patches: Patches, index: int) -> Patches:
 def random_symmetries(patches: Patches, rng: np.random.Generator) -> Patches:
     """Apply to each patch a symmetry of its own."""
     drawn = rng.integers(SYMMETRIES, size=len(patches))
+    if not len(patches):
+        return patches
     return np.concatenate([symmetry(patches[i : i + 1], int(k)) for i, k in enumerate(drawn)])
 
 

@@ -24,7 +24,7 @@ from lczmap.protocols import Segmenter
 from lczmap.segment.segmenter import segmenter_from
 from lczmap.things.frames import Frame, frames_of
 from lczmap.things.graph import Graphs, graphs_of, joined
-from lczmap.train.pairs import MARGIN, Place, add_places, asked, read_pair, save
+from lczmap.train.pairs import MARGIN, Place, StoredPair, add_places, asked, read_pair, save
 from lczmap.train.patches import PatchFolderError
 from lczmap.weights import find_card
 from lczmap.words.grid import WINDOW_METRES, Posting, Tile, posts_across
@@ -128,29 +128,47 @@ def graphs_on(picture: NDArray[np.uint8], segmenter: Segmenter) -> Graphs:
 
 
 def write_cut(place: Place, segmenter: Segmenter, *, pairs: Path, out: Path) -> Path:
-    """Cut a piece's picture into graphs in `out`, whole or not at all, unless that stands; return the file."""
-    path = out / f"{place.name}.npz"
-    if not path.exists():
-        graphs = graphs_on(read_pair(pairs / f"{place.name}.npz").picture, segmenter)
-        save(path, {"nodes": graphs.nodes, "centres": graphs.centres, "counts": graphs.counts})
+    """Cut a piece's picture into graphs in `out`, whole or not at all, unless that stands; return the file.
+
+    A cut of a picture that was since rendered anew is made again.
+    """
+    path, pair = out / f"{place.name}.npz", read_pair(pairs / f"{place.name}.npz")
+    if not path.exists() or _read_graphs(path)[1] != digest_of(pair):
+        graphs = graphs_on(pair.picture, segmenter)
+        arrays = {"nodes": graphs.nodes, "centres": graphs.centres, "counts": graphs.counts}
+        save(path, {**arrays, "of": np.array(digest_of(pair))})
     return path
+
+
+def digest_of(pair: StoredPair) -> str:
+    """SHA-256 of the picture of a pair: what a cut is of."""
+    return hashlib.sha256(pair.picture.tobytes()).hexdigest()
+
+
+def _read_graphs(path: Path) -> tuple[Graphs, str]:
+    """The graphs of a piece, and the digest of the picture they are of."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            graphs = Graphs(nodes=archive["nodes"], centres=archive["centres"], counts=archive["counts"])
+            return graphs, str(archive["of"])
+    except (OSError, KeyError, ValueError) as error:
+        raise PatchFolderError(f"{path} holds no graphs: {error}; cut with lczmap.train.cuts.") from error
 
 
 def read_cut(where: Sequence[Place], *, pairs: Path, cuts: Path) -> Cut:
     """Read pieces with their graphs.
 
     Raises:
-        PatchFolderError: a file is missing or another thing.
+        PatchFolderError: a file is missing or another thing, or a cut is of another picture.
     """
     stored = [read_pair(pairs / f"{place.name}.npz") for place in where]
     graphs: list[Graphs] = []
-    for place in where:
+    for place, pair in zip(where, stored, strict=True):
         path = cuts / f"{place.name}.npz"
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                graphs.append(Graphs(nodes=archive["nodes"], centres=archive["centres"], counts=archive["counts"]))
-        except (OSError, KeyError, ValueError) as error:
-            raise PatchFolderError(f"{path} holds no graphs: {error}; cut with lczmap.train.cuts.") from error
+        found, of = _read_graphs(path)
+        if of != digest_of(pair):
+            raise PatchFolderError(f"{path} was cut from another picture of {place.name}; cut with lczmap.train.cuts.")
+        graphs.append(found)
     return Cut(
         x=np.concatenate([each.x for each in stored]),
         truth=np.concatenate([each.truth for each in stored]),

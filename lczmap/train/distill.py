@@ -7,6 +7,7 @@ Every step draws from a generator seeded by (seed, step), so a run that is stopp
 from __future__ import annotations
 
 import argparse
+import hashlib
 import logging
 import math
 import os
@@ -99,6 +100,8 @@ class State:
     """Over the student and its guess."""
     step: int = 0
     """Steps done."""
+    begun: str = ""
+    """Name and digest of the weights it began from; empty where they were random."""
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -178,12 +181,12 @@ def fresh_state(recipe: Recipe) -> State:
 
 
 def guess_first(state: State, recipe: Recipe, source: Source) -> None:
-    """Fit the student's guess to what it sees before its first step, on batches that no step draws."""
+    """Fit the student's guess to what it sees before its first step, on batches of its own."""
     state.average.eval()
 
     def maps() -> Iterator[tuple[Tensor, Tensor]]:
         for index in range(GUESSED_ON):
-            lesson = draw_batch(source, recipe.drawing, recipe.batch, np.random.default_rng([recipe.seed, 0, index]))
+            lesson = draw_batch(source, recipe.drawing, recipe.batch, np.random.default_rng([recipe.seed, index, 1]))
             volume = as_volume(torch.from_numpy(lesson.seen)).to(recipe.device)
             with torch.inference_mode(), torch.autocast(volume.device.type, torch.bfloat16):
                 own = pushed_down_map(state.average, volume.contiguous(memory_format=torch.channels_last_3d))
@@ -200,6 +203,7 @@ def save_checkpoint(state: State, path: Path) -> None:
         "hint": state.hint.state_dict(),
         "optimizer": state.optimizer.state_dict(),
         "step": state.step,
+        "begun": state.begun,
     }
     temporary = path.with_suffix(".partial")
     torch.save(content, temporary)
@@ -213,7 +217,7 @@ def load_checkpoint(state: State, path: Path) -> None:
     state.average.load_state_dict(content["average"])
     state.hint.load_state_dict(content["hint"])
     state.optimizer.load_state_dict(content["optimizer"])
-    state.step = content["step"]
+    state.step, state.begun = content["step"], content["begun"]
 
 
 def load_weights(state: State, path: Path) -> None:
@@ -222,6 +226,7 @@ def load_weights(state: State, path: Path) -> None:
     Step and optimiser stay fresh.
     """
     device = next(state.network.parameters()).device
+    state.begun = f"{path.name} (SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()})"
     if path.suffix == ".safetensors":
         tensors = load_file(path, device=str(device))
     else:

@@ -69,8 +69,8 @@ def choose_weight(streams: Streams) -> tuple[float, dict[float, float]]:
     """The weight to ship by validation cells, and the overall accuracy at every weight tried.
 
     The largest weight whose accuracy is not surely below the best one's: within one standard error of their paired
-    difference by piece of ground, as it would be if there were none. The VHR stream learned on this simulator and the
-    Sentinel stream did not, so what the cells leave open goes to the Sentinel stream.
+    difference by piece of ground, as it would be if there were none. The VHR stream learned its classes on this
+    simulator, the Sentinel stream those of a teacher of real cities, so what the cells leave open goes to the latter.
     """
     _, which = np.unique(streams.piece, return_inverse=True)
     fused = (fuse(streams.sentinel, streams.vhr, weight) for weight in WEIGHTS)

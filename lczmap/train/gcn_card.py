@@ -23,9 +23,10 @@ LIMITS = (
         "other seasons and other instances may mislead it."
     ),
     (
-        "Both streams are judged on ground of the simulator that the VHR stream learned on and the Sentinel stream "
-        "did not, so these tables flatter the VHR stream and the gain of fusion; temperature and weight are fitted on "
-        "colours as by other cameras to allow for that."
+        "Both streams are judged on new ground of the simulator that the VHR stream learned its classes on; the "
+        "Sentinel stream saw other ground of it, mostly by the word of a teacher that knows real cities, so these "
+        "tables flatter the VHR stream. Temperature and weight are fitted on colours as by other cameras to allow for "
+        "that."
     ),
     "It sees colours and places of up to 50 instances, not their sizes, shapes or heights (as in DF4LCZ).",
 )

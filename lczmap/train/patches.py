@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from lczmap.words.errors import UsageError
 
 BLOCK_METRES = 2000.0
-"""Side of the squares that a split never cuts."""
+"""Side of the squares that are held out or learned from as a whole."""
+WINDOW = 320.0
+"""Side of a patch, metres."""
 CLOUDY = frozenset({"Boadella_2020-01-13.tif", "Boadella_2020-01-18.tif", "Boadella_2020-01-23.tif"})
 """Dates under cloud or haze: nothing of the ground to learn from."""
 SUBWINDOWS = {"0": (0, 0), "1": (0, 32), "10": (32, 0), "11": (32, 32)}
@@ -46,6 +48,8 @@ class PatchRow:
     """Name of the 64x64 chip the patch was cut from, or empty."""
     corner: tuple[int, int]
     """Row and column of the patch in its chip, pixels."""
+    where: tuple[str, float, float] | None = None
+    """Source with reference system, and metres east and north, where they are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +112,7 @@ def _patch_row(row: dict[str, str]) -> PatchRow:
         group=_group(row),
         chip=row["place"] if in_chip else "",
         corner=SUBWINDOWS[subwindow] if in_chip else (0, 0),
+        where=(f"{row['source']} {row['crs']}", float(row["x"]), float(row["y"])) if row["x"] else None,
     )
 
 
@@ -133,9 +138,30 @@ def split_of(row: PatchRow) -> str:
 
 
 def in_split(patches: Patches, names: Iterable[str]) -> Patches:
-    """The patches whose split is one of `names`."""
-    wanted = frozenset(names)
-    return patches.chosen(np.array([split_of(row) in wanted for row in patches.rows], dtype=np.bool_))
+    """The patches whose split is one of `names`; held-out ones that show a part of a training patch are left out.
+
+    Windows on no common lattice may lie across the border of two squares.
+    """
+    wanted, splits = frozenset(names), [split_of(row) for row in patches.rows]
+    known = seen_in_training(patches.rows, splits)
+    return patches.chosen(
+        np.array([split in wanted and not seen for split, seen in zip(splits, known, strict=True)], dtype=np.bool_)
+    )
+
+
+def seen_in_training(rows: Sequence[PatchRow], splits: Sequence[str]) -> NDArray[np.bool_]:
+    """Which held-out patches `(n,)` show ground of a training patch, by their places where these are known."""
+    learned: dict[str, list[tuple[float, float]]] = {}
+    for row, split in zip(rows, splits, strict=True):
+        if row.where is not None and split == "train":
+            learned.setdefault(row.where[0], []).append(row.where[1:])
+    corners = {source: np.array(each) for source, each in learned.items()}
+    seen = np.zeros(len(rows), dtype=np.bool_)
+    for index, (row, split) in enumerate(zip(rows, splits, strict=True)):
+        if row.where is not None and split != "train" and row.where[0] in corners:
+            apart = np.abs(corners[row.where[0]] - row.where[1:]).max(axis=1)
+            seen[index] = bool((apart < WINDOW).any())
+    return seen
 
 
 def surface_of(patches: Patches) -> NDArray[np.float32]:

@@ -34,6 +34,7 @@ from lczmap.synthetic.region import REGION_NAMES, RegionName
 from lczmap.synthetic.rgb import rgb_of
 from lczmap.synthetic.scene import ground_of
 from lczmap.synthetic.shade import margins
+from lczmap.train.simulated import UNSEEN_REGION
 from lczmap.words.grid import PixelGrid
 
 CELLS = 3
@@ -216,8 +217,9 @@ def read_scene(path: Path) -> SegmentScene:
 
 
 def held_out(path: Path) -> bool:
-    """Whether a scene's seed is one that is never trained on."""
-    return int(path.stem.rsplit("-", 1)[1]) % 5 == 4
+    """Whether a scene is never trained on: every fifth seed, and one region whole."""
+    region, _, seed = path.stem.rpartition("-")
+    return region == UNSEEN_REGION or int(seed) % 5 == 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

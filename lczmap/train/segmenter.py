@@ -6,6 +6,7 @@ Writes `checkpoint.pt` as it goes and goes on from it; the same seed and steps g
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import logging
 import math
@@ -76,7 +77,7 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, shape: TinyShape = TINY, device: torch.device | None = None) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.step = recipe, 0
+        self.recipe, self.step, self.begun = recipe, 0, ""
         self.device = device or torch.device("cpu")
         self.student = Student(shape).to(self.device)
         self.average = {name: value.detach().clone() for name, value in self.student.state_dict().items()}
@@ -119,6 +120,7 @@ class Trainer:
         """Keep everything that is needed to go on."""
         content = {
             "step": self.step,
+            "begun": self.begun,
             "recipe": json.dumps(asdict(self.recipe)),
             "student": self.student.state_dict(),
             "average": self.average,
@@ -132,6 +134,7 @@ class Trainer:
     def begin(self, path: Path) -> None:
         """Begin from the average of another run, as far as its network had the same parts."""
         content = torch.load(path, map_location=self.device, weights_only=True)
+        self.begun = f"{path.name} (SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()})"
         own = self.student.state_dict()
         same = {name: value for name, value in content["average"].items() if value.shape == own[name].shape}
         self.student.load_state_dict(same, strict=False)
@@ -140,7 +143,7 @@ class Trainer:
     def resume(self, path: Path) -> None:
         """Go on from what was kept."""
         content = torch.load(path, map_location=self.device, weights_only=True)
-        self.step = content["step"]
+        self.step, self.begun = content["step"], content["begun"]
         self.student.load_state_dict(content["student"])
         self.average = content["average"]
         self.muon.load_state_dict(content["muon"])

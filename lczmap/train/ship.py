@@ -29,8 +29,8 @@ from lczmap.train.patches import in_split, read_patches
 from lczmap.train.picture import Disagreement, write_disagreements, write_reliability
 from lczmap.train.simulated import learnable, read_simulated
 from lczmap.train.teacher import read_teacher
-from lczmap.weights import WEIGHTS_FOLDER
-from lczmap.words.modelcard import parse_model_card
+from lczmap.weights import WEIGHTS_FOLDER, read_card
+from lczmap.words.modelcard import ModelCard, parse_model_card
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,8 @@ class Trained:
     """The running average of the weights, through float16, as a user will load it."""
     steps: int
     """Steps it took."""
+    begun: str
+    """What it began from; empty for random weights."""
 
 
 def float16_tensors(network: ResNet11) -> dict[str, NDArray[np.float16]]:
@@ -74,7 +76,7 @@ def read_checkpoint(path: Path) -> Trained:
     content = torch.load(path, weights_only=True, map_location="cpu")
     network = ResNet11()
     network.load_state_dict(content["average"])
-    return Trained(network=rounded(network), steps=int(content["step"]))
+    return Trained(network=rounded(network), steps=int(content["step"]), begun=str(content["begun"]))
 
 
 def write_model(naming: Naming, network: ResNet11, found: Found, training: Sequence[str], out: Path) -> None:
@@ -93,6 +95,11 @@ def write_model(naming: Naming, network: ResNet11, found: Found, training: Seque
     out.mkdir(parents=True, exist_ok=True)
     (out / naming.weights).write_bytes(content)
     (out / f"{naming.name}.toml").write_text(text, encoding="utf-8")
+
+
+def told_before(card: ModelCard, training: Sequence[str]) -> list[str]:
+    """What the card of the weights that a training began from says of theirs, less what would be said twice."""
+    return [f"Before that: {sentence}" for sentence in card.training if sentence not in training]
 
 
 def write_pictures(found: Found, folder: Path) -> None:
@@ -121,6 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--simulated", type=Path, nargs="*", default=[], help="folders of simulated patches")
     parser.add_argument("--scene", type=Path, help="folder of a scene's bands, of a city never trained on")
     parser.add_argument("--note", nargs="*", default=[], help="sentences on this training, for its card")
+    parser.add_argument("--before", type=Path, help="card of the weights it began from: what it says of training stays")
     parser.add_argument("--name", default="resnet11-provisional", help="what the model is shipped as")
     parser.add_argument("--final", action="store_true", help="do not call it provisional")
     parser.add_argument("--labels", type=Path, help="where the teacher's labels are kept (beside the checkpoint)")
@@ -148,10 +156,15 @@ def main(arguments: list[str] | None = None) -> int:
     learned = in_split(everything, ["train"]).rows
     training = [
         *training_sentences(learned, 0 if simulated is None else int(learnable(simulated).sum())),
-        f"{trained.steps} steps; the running average of the weights is what is shipped.",
+        (
+            f"{trained.steps} steps{f' from {trained.begun}' if trained.begun else ''}; the running average of the "
+            "weights is what is shipped."
+        ),
         LEVELLED,
         *options.note,
     ]
+    if options.before is not None:
+        training += told_before(read_card(options.before), training)
     naming = Naming(name=options.name, provisional=not options.final)
     write_model(naming, network, found, training, options.out)
     if options.pictures is not None:

@@ -32,14 +32,13 @@ from lczmap.segment.tiny import TINY, tiny_sam
 from lczmap.train.segment_judge import judged
 from lczmap.train.segment_scenes import SegmentScene, held_out, read_scene
 from lczmap.train.segment_student import Student
+from lczmap.train.simulated import UNSEEN_REGION
 from lczmap.weights import WEIGHTS_FOLDER
 from lczmap.words.modelcard import PICTURE_UNITS, parse_model_card
 from lczmap.words.segmenter import SegmenterSpec
 
 logger = logging.getLogger(__name__)
 NAME = "sam-tiny"
-UNSEEN = "north_american"
-"""Region whose scenes are not for training."""
 TRIED: tuple[tuple[float, int], ...] = ((1.0, 16), (1.0, 24), (1.0, 0), (5 / 3, 16), (5 / 3, 24), (2.0, 24))
 """Scales and crops whose cost is told."""
 LIMITS = (
@@ -106,20 +105,20 @@ def costs(tensors: Tensors, spec: SegmenterSpec, picture: NDArray[np.uint8]) -> 
     return seconds
 
 
-def training_sentences(recipe: Mapping[str, object], steps: int, scenes: int) -> list[str]:
-    """What it was trained on and how."""
+def training_sentences(recipe: Mapping[str, object], steps: int, scenes: int, begun: str) -> list[str]:
+    """What it was trained on and how, and from which weights, if they were not random."""
     batch = recipe["batch"]
     if not isinstance(batch, dict):
         raise TypeError("A recipe holds its batch.")
     return [
         (
-            f"{scenes} simulated scenes of 960 m at 1 m with exact instances, in four regions of the simulator; the "
-            f"region {UNSEEN} and every fifth seed were left out."
+            f"{scenes} simulated scenes of 960 m at 1 m with exact instances; the region "
+            f" {UNSEEN_REGION} and every fifth seed were left out."
         ),
         (
             f"{steps} steps of {batch['frames']} crops and {batch['frames'] * batch['prompts']} prompts, each decoded "
             f"on {recipe['crop_tokens']} x {recipe['crop_tokens']} tokens; scale, orientation, colours, sharpness, "
-            "noise and compression drawn anew; begun from shorter runs at other scales."
+            f"noise and compression drawn anew{f'; begun from {begun}' if begun else ''}."
         ),
         "Loss: as segment-anything's, with a term in which inside and outside weigh alike (Kirillov et al. 2023).",
         (
@@ -181,14 +180,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tensors = float16_tensors(student)
     paths = sorted(options.scenes.glob("*-[0-9]*.npz"))
     unseen = [path for path in paths if held_out(path)]
-    known = [read_scene(path) for path in unseen if UNSEEN not in path.stem]
-    foreign = [read_scene(path) for path in unseen if UNSEEN in path.stem]
+    known = [read_scene(path) for path in unseen if UNSEEN_REGION not in path.stem]
+    foreign = [read_scene(path) for path in unseen if UNSEEN_REGION in path.stem]
     scenes = {
-        f"{len(known)} scenes of new seeds": known,
-        f"{len(foreign)} scenes of a region never trained on": foreign,
+        f"{len(each)} scenes of {where}": each
+        for where, each in (("new seeds", known), ("a region never trained on", foreign))
+        if each
     }
     spec = segmenter_spec(NAME)
-    training = training_sentences(json.loads(content["recipe"]), int(content["step"]), len(paths) - len(unseen))
+    training = training_sentences(
+        json.loads(content["recipe"]), int(content["step"]), len(paths) - len(unseen), str(content["begun"])
+    )
     tables = {} if options.unjudged else tables_of(tensors, spec, scenes)
     write_segmenter(tensors, tables, training=training, provisional=options.provisional, out=options.out)
     return 0
