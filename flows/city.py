@@ -7,7 +7,6 @@ the one that `lczmap city` makes. From a checkout: `python -m flows.city Hangzho
 import sys
 from collections.abc import Sequence
 from functools import lru_cache, reduce
-from pathlib import Path
 from threading import Lock
 
 import click
@@ -20,7 +19,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from lczmap import assemble, run
 from lczmap.cli.options import Asked
 from lczmap.pipeline import Parts, map_tile
-from lczmap.store.disk import check_writable
+from lczmap.store.disk import check_writable, local_path
 from lczmap.words.errors import LczmapError
 from lczmap.words.plan import Plan
 from lczmap.words.site import Site
@@ -114,6 +113,7 @@ def map_city(  # noqa: PLR0913 - one parameter a field of the form that Prefect 
     Returns:
         The product's folder.
     """
+    folder = local_path(out)
     asked = Asked(
         city=city,
         aoi=aoi,
@@ -126,7 +126,7 @@ def map_city(  # noqa: PLR0913 - one parameter a field of the form that Prefect 
         device=device,
         yes=True,
     )
-    site = asked.site(asked.spec(), Path(out))
+    site = asked.site(asked.spec(), folder)
     key = plan_city(asked, site)
     while True:
         tiles = [entry.tile.name for entry in run.load_plan(key, site).tiles]

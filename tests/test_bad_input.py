@@ -147,6 +147,36 @@ def test_usage_errors_exit_2_in_one_sentence(case: str, lczmap: Speaking, tmp_pa
     assert sorted(tmp_path.rglob("*")) == before, "something was written"
 
 
+BUCKET = "s3://bucket/maps"
+WRITERS: dict[str, tuple[str, ...]] = {
+    "city": (*HERE, "--out", BUCKET),
+    "a replay": ("city", "--from", "nowhere.toml", "--out", BUCKET),
+    "demo": ("demo", "--out", BUCKET),
+    "doctor": ("doctor", "--out", BUCKET),
+    "simulate": ("simulate", BUCKET),
+    "explain": ("explain", "nowhere", "--at", "0,0", "--out", f"{BUCKET}/cell.png"),
+    "plan": ("plan", "--aoi", BOX, "--source", "scenes", "--write", f"{BUCKET}/plan.toml", *DATE),
+}
+"""A command line that would write to an address, by what writes; those of files that there are not read nothing."""
+
+
+@pytest.mark.usefixtures("catalogue")
+@pytest.mark.parametrize("case", WRITERS)
+def test_an_address_is_no_output_path(case: str, lczmap: Speaking, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    code, said = lczmap(*WRITERS[case])
+    one_sentence(said, "output path", "s3:", "on this machine")
+    assert code == 2
+    assert sorted(tmp_path.rglob("*")) == before, "something was written"
+
+
+@pytest.mark.parametrize("words", [("demo", "--out"), ("simulate",)])
+def test_nothing_is_simulated_where_it_cannot_be_written(words: tuple[str, ...], lczmap: Speaking) -> None:
+    code, said = lczmap(*words, "/proc/maps")
+    one_sentence(said, "/proc", "--out")
+    assert code == 2
+
+
 @pytest.mark.parametrize("text", ['{"type": "Feature', "[]", '{"type": "Point", "coordinates": [13.3, 52.5]}', ""])
 def test_malformed_geojson(text: str, lczmap: Speaking, tmp_path: Path) -> None:
     (tmp_path / "area.geojson").write_text(text)

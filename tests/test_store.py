@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lczmap.store import disk
-from lczmap.store.disk import check_writable, disk_errors, mark, write_whole
+from lczmap.store.disk import check_writable, disk_errors, local_path, mark, write_whole
 from lczmap.store.records import FileStore
 from lczmap.things.record import Record
 from lczmap.words.errors import BrokenRecordError, OutputPathError, StoreError, StoreFullError
@@ -242,6 +242,22 @@ def test_a_library_that_hides_the_reason_is_probed_whether_more_fits(
     monkeypatch.setattr(disk, "_probe", full)
     with pytest.raises(StoreFullError), disk_errors(tmp_path):
         raise RuntimeError("write failed")
+
+
+@pytest.mark.parametrize("text", ["s3://bucket/maps", "gs://b", "file:///maps", "https://me:SECRET@host/maps?k=SECRET"])
+def test_an_address_never_becomes_a_folder(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither as it is typed nor as a path, which has lost one of the slashes."""
+    monkeypatch.chdir(tmp_path)
+    for attempt in (lambda: local_path(text), lambda: check_writable(Path(text))):
+        with pytest.raises(OutputPathError, match=text.partition("/")[0]) as caught:
+            attempt()
+        assert "SECRET" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("text", ["maps", "./maps", "/maps/s3:/a", "C:/maps", "a:b/c", "2024-05:06/maps"])
+def test_a_path_stays_as_it_was_typed(text: str) -> None:
+    assert local_path(text) == local_path(Path(text)) == Path(text)
 
 
 def test_asking_whether_a_folder_can_be_written_creates_nothing(tmp_path: Path) -> None:

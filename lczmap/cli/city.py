@@ -9,6 +9,7 @@ import click
 from lczmap.cli.options import Asked, Shared, confirm_size, run_options
 from lczmap.cli.second import check_replayed, offer, tell_image, with_checkpoint
 from lczmap.cli.speak import Voice
+from lczmap.store.disk import check_writable, local_path
 from lczmap.words.errors import SpecError, UsageError
 from lczmap.words.event import counted
 from lczmap.words.place import Place, TileArea, cover
@@ -28,7 +29,7 @@ PARTIAL = 3
 @click.command()
 @click.argument("city", required=False, metavar="[NAME]")
 @run_options
-@click.option("--out", type=click.Path(path_type=Path), default=Path("lczmap-out"), show_default=True, help="Folder.")
+@click.option("--out", type=local_path, metavar="PATH", default=Path("lczmap-out"), show_default=True, help="Folder.")
 @click.option("--from", "manifest", type=click.Path(path_type=Path), help="Replay the frozen plan of a manifest.toml.")
 @click.option("--fresh", is_flag=True, help="Compute every tile anew, whatever is stored.")
 @click.option("--clip", is_flag=True, help="Cut a city to its box and margin; an area is always cut.")
@@ -112,7 +113,6 @@ def map_and_tell(  # noqa: PLR0913 - what the command's options come down to
     """
     from lczmap import run  # noqa: PLC0415 - brings torch and xarray
     from lczmap.device import choose_device  # noqa: PLC0415
-    from lczmap.store.disk import check_writable  # noqa: PLC0415
 
     check_writable(site.out)
     choose_device(site.device)

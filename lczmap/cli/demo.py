@@ -7,6 +7,7 @@ import click
 
 from lczmap.cli.city import map_and_tell, state
 from lczmap.cli.speak import Voice
+from lczmap.store.disk import check_writable, local_path
 from lczmap.words.grid import POSTINGS, posting_of
 from lczmap.words.period import parse_period
 from lczmap.words.place import area_place, cover
@@ -15,7 +16,7 @@ from lczmap.words.spec import RunSpec
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("lczmap-out"), show_default=True, help="Folder.")
+@click.option("--out", type=local_path, metavar="PATH", default=Path("lczmap-out"), show_default=True, help="Folder.")
 @click.option("--posting", type=click.Choice([str(posting) for posting in POSTINGS]), default="320", show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which simulated city.")
 @click.option("--no-vhr", is_flag=True, help="Leave the second stream out: Sentinel-2 alone.")
@@ -30,6 +31,7 @@ def demo(  # noqa: PLR0913 - one parameter an option
     from lczmap.synthetic.design import lattice_bay  # noqa: PLC0415
 
     voice = Voice(as_json=as_json, quiet=quiet)
+    check_writable(out)
     root, wished = out / ".lczmap" / "demo", lattice_bay(seed)
     if not folder_of(root, wished).is_dir():
         voice.say(f"Simulating {wished.name}, once: a minute or two for its scenes and its picture at 1 m ...")

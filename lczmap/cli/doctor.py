@@ -12,6 +12,7 @@ import click
 
 from lczmap import __version__, weights
 from lczmap.cli.speak import Voice
+from lczmap.store.disk import check_writable, local_path
 from lczmap.words.errors import LczmapError, UsageError
 
 ENOUGH_DISK = 5e9
@@ -21,7 +22,7 @@ ENOUGH_MEMORY = 4e9
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("lczmap-out"), show_default=True, help="Folder.")
+@click.option("--out", type=local_path, metavar="PATH", default=Path("lczmap-out"), show_default=True, help="Folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def doctor(*, out: Path, as_json: bool) -> None:
     """Tell whether this machine is ready, without touching the network."""
@@ -58,8 +59,6 @@ def _memory() -> str:
 
 
 def _disk(out: Path) -> str:
-    from lczmap.store.disk import check_writable  # noqa: PLC0415 - after the cheap checks
-
     check_writable(out)
     there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
     free = shutil.disk_usage(there).free

@@ -8,6 +8,7 @@ import click
 from lczmap.cli.options import Asked
 from lczmap.cli.second import check_replayed, typed_vhr, with_checkpoint
 from lczmap.cli.speak import Voice
+from lczmap.store.disk import check_writable, local_path
 from lczmap.words.errors import NoImageryError, UsageError
 from lczmap.words.grid import WINDOW_METRES
 from lczmap.words.lcz import LCZ
@@ -27,7 +28,7 @@ NO_SENTINEL = "none"
 @click.command()
 @click.argument("product", required=False, metavar="[MAP]", type=click.Path(path_type=Path))
 @click.option("--at", multiple=True, metavar="LON,LAT", help="A point, degrees, longitude first; up to four of them.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.png", help="The picture [named by the square].")
+@click.option("--out", type=local_path, metavar="FILE.png", help="The picture [named by the square].")
 @click.option("--date", "period", metavar="PERIOD", help="Without MAP: 2023, 2023-H1, 2023-05, ...")
 @click.option("--source", metavar="NAME|URL|PATH|none", help="Without MAP: Sentinel-2 imagery [earth-search].")
 @click.option("--vhr", metavar="NAME|URL|PATH|none", help="VHR imagery; with MAP the path of its local image again.")
@@ -82,8 +83,6 @@ def explain(  # noqa: PLR0913 - one parameter an option
         )
     if out is not None and out.suffix.lower() != ".png":
         raise UsageError(f"The picture is a PNG, got --out {out.name}; name a file that ends in .png.")
-    from lczmap.store.disk import check_writable  # noqa: PLC0415
-
     check_writable((out or Path("picture.png")).absolute().parent)
     if product is not None:
         squares = _of_map(product, points, asked, voice)

@@ -10,6 +10,7 @@ from lczmap.cli.city import state
 from lczmap.cli.options import Asked, Shared, run_options
 from lczmap.cli.second import offer, tell_image, vhr_again, with_checkpoint
 from lczmap.cli.speak import Voice
+from lczmap.store.disk import check_writable, local_path
 from lczmap.words.errors import OutputPathError
 from lczmap.words.estimate import Estimate, estimate
 from lczmap.words.event import counted
@@ -21,7 +22,7 @@ from lczmap.words.plan import Plan
 @click.command()
 @click.argument("city", required=False, metavar="[NAME]")
 @run_options
-@click.option("--write", type=click.Path(path_type=Path), help="Write the plan as TOML, for `lczmap city --from`.")
+@click.option("--write", type=local_path, metavar="FILE", help="Write the plan as TOML, for `lczmap city --from`.")
 def plan(*, write: Path | None, **shared: Shared) -> int:
     """Say what mapping a city or an area would take: cells, scenes, gigabytes, memory, time.
 
@@ -38,7 +39,6 @@ def plan(*, write: Path | None, **shared: Shared) -> int:
     site = with_checkpoint(site, spec, asked.checkpoint, voice)
 
     from lczmap import assemble, run  # noqa: PLC0415 - brings torch and xarray
-    from lczmap.store.disk import check_writable  # noqa: PLC0415
 
     if write is not None:
         check_writable(write.absolute().parent)

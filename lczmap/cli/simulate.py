@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from lczmap.cli.speak import Voice
+from lczmap.store.disk import check_writable, local_path
 
 
 @click.command()
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=local_path)
 @click.option("--region", default="european", show_default=True, help="Part of the world it is like.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which city of the region.")
 @click.option("--kilometres", type=float, default=12.8, show_default=True, help="Side of the square; 12.8 is one tile.")
@@ -38,6 +39,7 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     voice = Voice(as_json=as_json, quiet=quiet)
     if instances and no_vhr:
         raise click.UsageError("--instances lie on the grid of the picture at 1 m; leave --no-vhr out.")
+    check_writable(out)
     wished = design.city_of(region, seed=seed, kilometres=kilometres)
     voice.say(f"Making {wished.name}, {kilometres:g} km wide, in {out} ...")
     made = city.simulate(out, wished, city.Extras(vhr=not no_vhr, instances=instances))

@@ -7,6 +7,7 @@ errors that libraries raise, and marks by which what a killed run left behind is
 import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -24,6 +25,8 @@ _PROBE_BYTES = 1024 * 1024
 """A library that fails where this much cannot be written failed for want of space, whatever it says."""
 _ABANDONED_SECONDS = 2 * 24 * 3600.0
 """Age at which unfinished work of another machine counts as abandoned."""
+# a path that was made of an address has one slash left of two; one letter and a colon is a drive
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|.*://")
 
 
 @contextmanager
@@ -52,6 +55,24 @@ def disk_errors(folder: Path) -> Iterator[None]:
         raise
 
 
+def local_path(text: str | Path) -> Path:
+    """The path of what is to be written.
+
+    Args:
+        text: as it was typed.
+
+    Raises:
+        OutputPathError: it is an address, which would quietly become a folder of that name here.
+    """
+    if _ADDRESS.match(str(text)):
+        scheme = str(text).partition(":")[0]
+        raise OutputPathError(  # the rest of an address may hold a key
+            f"The output path is an address ({scheme}:...), expected a path on this machine, for nothing else can be "
+            "written to yet; name a folder or file here and copy what comes out of it."
+        )
+    return Path(text)
+
+
 def check_writable(out: Path) -> None:
     """Make sure that a folder can be written, creating nothing.
 
@@ -59,10 +80,10 @@ def check_writable(out: Path) -> None:
         out: an output folder, which need not exist.
 
     Raises:
-        OutputPathError: it cannot be written.
+        OutputPathError: it cannot be written, or is an address.
         StoreFullError: no space is left there.
     """
-    standing = _standing(out)
+    standing = _standing(local_path(out))
     if not standing.is_dir():
         raise OutputPathError(f"{standing} is not a folder, so {out} cannot be written; choose another --out.")
     try:

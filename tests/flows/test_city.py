@@ -13,7 +13,7 @@ from lczmap import catalog, run
 from lczmap.store.records import FileStore
 from lczmap.testing.scenes import SceneMetadata, write_catalogue, write_tiny_scene
 from lczmap.things.maps import map_of
-from lczmap.words.errors import BrokenAssetError, LczmapError, SourceUnreachableError
+from lczmap.words.errors import BrokenAssetError, LczmapError, OutputPathError, SourceUnreachableError
 from lczmap.words.grid import PixelGrid
 from lczmap.words.manifest import plan_of
 from lczmap.words.period import parse_period
@@ -122,6 +122,15 @@ def test_a_flow_of_both_streams_makes_the_map_of_a_plain_run(catalogue: Path, pi
         record = map_of(store.read("map", map_key(frozen, tile)))
         assert record.vhr is not None
         assert (record.quality[tile.area.wanted] & Quality.NO_VHR == 0).all()
+
+
+def test_a_flow_writes_to_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.city import map_city  # noqa: PLC0415 - brings Prefect
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputPathError, match="s3:"):
+        map_city.fn("2023-H1", aoi="nowhere.geojson", out="s3://bucket/maps")
+    assert not list(tmp_path.iterdir())
 
 
 def pixels(path: Path) -> bytes:
