@@ -327,7 +327,9 @@ def resolve_place(
         place = place if epsg is None else replace(place, epsg=epsg)
     else:
         area = read_area(aoi or "")
-        place = area_place(area.geometry, slug=area.slug, name=area.name, epsg=epsg, note=area.note)
+        # a file's own name may be none that files can bear
+        slug = area.slug if name is None else slug_of(name)
+        place = area_place(area.geometry, slug=slug, name=area.name, epsg=epsg, note=area.note)
     return place if name is None else replace(place, slug=slug_of(name), name=name)
 
 

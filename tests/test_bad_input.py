@@ -17,6 +17,7 @@ from affine import Affine
 from lczmap.cli.main import COMMANDS, status_of
 from lczmap.testing.scenes import SceneMetadata, write_catalogue, write_tiny_scene
 from lczmap.words.grid import PixelGrid
+from lczmap.words.manifest import plan_of
 
 GRID = PixelGrid(epsg=32633, west=384_000, north=5_820_480, metres=10, width=192, height=192)
 """1.92 km in Berlin, inside one tile."""
@@ -201,6 +202,11 @@ def test_a_local_source_that_is_no_catalogue(text: str, lczmap: Speaking, tmp_pa
         ("postng = 100", "posting"),
         ("[composite]\nmax_cloud = 3", "max_cloud_percent"),
         ("[composite]\ndilation_metres = 1000", "160"),
+        ("[composite]\nscl_dropped = [300]", "0 to 11"),
+        ("[composite]\nscl_dropped = ['8']", "0 to 11"),
+        ("[composite]\nscl_dropped = [8, -1]", "0 to 11"),
+        ("[composite]\nscl_dropped = [true, 8.0]", "0 to 11"),
+        ("[composite]\nscl_dropped = 8", "scl_dropped"),
         ("sentinel_weight = 2", "0 to 1"),
         ("sentinel_model = 'resnet12'", "resnet"),
         ("precision = 'float8'", "float32"),
@@ -297,6 +303,12 @@ def test_a_plan_that_cannot_be_written(lczmap: Speaking, catalogue: Path, tmp_pa
     code, said = lczmap("plan", "--aoi", BOX, "--source", str(catalogue), "--write", "taken/plan.toml", *DATE)
     one_sentence(said, "taken")
     assert code == 2
+
+
+def test_the_folder_of_a_plan_is_made(lczmap: Speaking, catalogue: Path, tmp_path: Path) -> None:
+    code, said = lczmap("plan", "--aoi", BOX, "--source", str(catalogue), "--write", "new/plan.toml", *DATE)
+    assert code == 0, said
+    assert plan_of((tmp_path / "new" / "plan.toml").read_text()).source.name == "local"
 
 
 def test_machines_that_look_up_a_city_hear_json_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:

@@ -197,6 +197,16 @@ def test_name_and_zone_replace_the_places_own() -> None:
         resolve_place(None, "13.291,52.490,13.343,52.521", name="杭州")
 
 
+def test_a_name_stands_in_for_a_files_own_that_is_too_long(tmp_path: Path) -> None:
+    square = {"type": "Polygon", "coordinates": [[[13.3, 52.5], [13.32, 52.5], [13.32, 52.52], [13.3, 52.5]]]}
+    file = tmp_path / f"{'long-' * 20}name.geojson"
+    file.write_text(json.dumps(square))
+    place = resolve_place(None, str(file), name="Short one")
+    assert (place.slug, place.name) == ("short-one", "Short one")
+    with pytest.raises(AreaError, match="--name"):
+        resolve_place(None, str(file))
+
+
 def test_a_request_with_a_country_finds_that_city() -> None:
     assert resolve_place("Birmingham", None, country="US").slug == "birmingham-us"
 

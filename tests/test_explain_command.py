@@ -116,6 +116,16 @@ def test_several_points_are_laid_side_by_side(mapped: Path, empty: Path, capsys:
         assert image.width > 3 * 2.9 * 150
 
 
+@pytest.mark.parametrize("points", [1, 2])
+def test_the_folder_of_a_picture_is_made(mapped: Path, tmp_path: Path, points: int) -> None:
+    (lon, lat), _ = middle_of_map(mapped)
+    picture = tmp_path / "new" / "folder" / "cell.png"
+    assert status_of(["explain", str(mapped), *["--at", f"{lon},{lat}"] * points, "--out", str(picture)]) == 0
+    with Image.open(picture) as image:
+        assert image.format == "PNG"
+    assert list(picture.parent.iterdir()) == [picture]
+
+
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in."""

@@ -14,12 +14,12 @@ from lczmap.cli.second import check_replayed, checkpoint_folder, offer, tell_ima
 from lczmap.cli.speak import Voice
 from lczmap.segment.checkpoint import PUBLISHED
 from lczmap.words.errors import LczmapError, SpecError, UsageError
-from lczmap.words.manifest import manifest_of
+from lczmap.words.manifest import manifest_of, plan_of
 from lczmap.words.period import parse_period
 from lczmap.words.place import LonLatBox, area_place
 from lczmap.words.plan import Plan
 from lczmap.words.site import Site
-from lczmap.words.spec import RunSpec
+from lczmap.words.spec import CompositeMethod, RunSpec
 from tests.plans import WEST, plan_of_tiles, scene, with_vhr
 
 TILES = "https://tiles.example.org/{z}/{x}/{y}.jpg"
@@ -89,6 +89,22 @@ def test_a_spec_file_may_name_everything(picture: Path, tmp_path: Path) -> None:
     over = asked("none", spec_file=file)
     assert over.spec().vhr == "none"
     assert over.site(over.spec(), Path("out")).vhr is None
+
+
+def test_dropped_classes_are_a_set_to_a_spec_file(tmp_path: Path) -> None:
+    file, wishes = tmp_path / "spec.toml", []
+    for text in ("[10, 9, 8, 3, 1, 0, 8]", "[0, 1, 3, 8, 9, 10]"):
+        file.write_text(f"[composite]\nscl_dropped = {text}\n")
+        wishes.append(asked(None, spec_file=file).spec())
+    assert wishes[0] == wishes[1]
+    assert wishes[0].composite == CompositeMethod()
+
+
+def test_a_manifest_of_classes_in_another_order_is_replayed() -> None:
+    plan = plan_of_tiles(320, {WEST: [(0, 0)]}, [scene()])
+    method = CompositeMethod(scl_dropped=(9, 8))
+    frozen = replace(plan, spec=replace(plan.spec, composite=method))
+    assert plan_of(manifest_of(frozen)).spec.composite.scl_dropped == (9, 8)
 
 
 def test_a_replay_asks_for_the_path_again_and_takes_no_other_image(picture: Path) -> None:

@@ -204,8 +204,9 @@ def _spec_values(path: Path) -> dict[str, object]:
         dropped = composite.get("scl_dropped")
         if isinstance(dropped, list):
             composite["scl_dropped"] = tuple(dropped)
-        method = _known(composite, CompositeMethod, f"{path.name} [composite]")
-        values["composite"] = CompositeMethod(**method)  # type: ignore[arg-type]
+        method = CompositeMethod(**_known(composite, CompositeMethod, f"{path.name} [composite]"))  # type: ignore[arg-type]
+        # sorted here, not in the method itself: a manifest's keys follow from the order that it holds
+        values["composite"] = replace(method, scl_dropped=tuple(sorted(set(method.scl_dropped))))
     if isinstance(values.get("posting"), int):
         values["posting"] = posting_of(cast("int", values["posting"]))
     return values

@@ -10,7 +10,7 @@ from lczmap.cli.city import state
 from lczmap.cli.options import Asked, Shared, run_options
 from lczmap.cli.second import offer, tell_image, vhr_again, with_checkpoint
 from lczmap.cli.speak import Voice
-from lczmap.store.disk import check_writable, local_path
+from lczmap.store.disk import check_writable, local_path, write_whole
 from lczmap.words.errors import OutputPathError
 from lczmap.words.estimate import Estimate, estimate
 from lczmap.words.event import counted
@@ -52,7 +52,7 @@ def plan(*, write: Path | None, **shared: Shared) -> int:
     _tell(frozen, estimate(frozen, patches_per_second=patches, frames_per_second=frames), voice)
     if write is not None:
         try:
-            write.write_text(manifest_of(frozen), encoding="utf-8")
+            write_whole(write, manifest_of(frozen).encode())
         except OSError as error:
             raise OutputPathError(
                 f"The plan cannot be written to {write} ({error.strerror}); name another file."

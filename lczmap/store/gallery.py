@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from lczmap.store.about import SOFTWARE, days
-from lczmap.store.disk import disk_errors
+from lczmap.store.disk import write_whole
 from lczmap.store.picture import drawable
 from lczmap.store.windows import (
     SOFT,
@@ -31,7 +31,7 @@ _FOOT = 1.4
 
 
 def write_gallery(squares: Sequence[Explanation], path: Path) -> None:
-    """Draw a few squares of one map and write the picture.
+    """Draw a few squares of one map and write the picture, making its folder where there is none.
 
     Args:
         squares: one to four.
@@ -41,9 +41,7 @@ def write_gallery(squares: Sequence[Explanation], path: Path) -> None:
         OutputPathError: the file cannot be written.
         StoreFullError: no space is left.
     """
-    picture = gallery_png(squares)
-    with disk_errors(path.parent):
-        path.write_bytes(picture)
+    write_whole(path, gallery_png(squares))
 
 
 def gallery_png(squares: Sequence[Explanation]) -> bytes:

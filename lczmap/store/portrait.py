@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from lczmap.store.about import SOFTWARE, days
-from lczmap.store.disk import disk_errors
+from lczmap.store.disk import write_whole
 from lczmap.store.picture import drawable
 from lczmap.store.windows import (
     INK,
@@ -49,15 +49,13 @@ _HIGH = _BARS_TOP + 0.58 + len(LCZ) * _ROW + 0.62
 
 
 def write_portrait(explained: Explanation, path: Path) -> None:
-    """Draw one square and write the picture.
+    """Draw one square and write the picture, making its folder where there is none.
 
     Raises:
         OutputPathError: the file cannot be written.
         StoreFullError: no space is left.
     """
-    picture = portrait_png(explained)
-    with disk_errors(path.parent):
-        path.write_bytes(picture)
+    write_whole(path, portrait_png(explained))
 
 
 def portrait_png(explained: Explanation) -> bytes:

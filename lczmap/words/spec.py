@@ -15,6 +15,8 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 SCL_DROPPED = (0, 1, 3, 8, 9, 10)
 """SCL classes that do not show the ground: nodata, saturated, cloud shadow, cloud (two), cirrus."""
+SCL_CLASSES = range(12)
+"""Every SCL class there is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,12 @@ class CompositeMethod:
 
     def __post_init__(self) -> None:
         """Refuse what could not be computed."""
+        # to Python True is a 1 and so is 1.0; neither is a class
+        if not all(type(code) is int and code in SCL_CLASSES for code in self.scl_dropped):
+            raise SpecError(
+                f"scl_dropped is {list(self.scl_dropped)}, expected whole numbers from 0 to {SCL_CLASSES[-1]}, the "
+                "classes of Sentinel-2's scene classification; change it in the spec."
+            )
         if not 0 <= self.max_cloud_percent <= 100:
             raise SpecError(f"max_cloud_percent is {self.max_cloud_percent}, expected 0 to 100; change it in the spec.")
         if not 1 <= self.max_solar_days <= 100:
