@@ -296,9 +296,11 @@ def measured_frame_rate(plan: Plan, site: Site) -> float:
         SourceError: the image cannot be read.
     """
     live = second_stream(plan, site)
-    if live is None or plan.vhr is None:
+    tile = plan.tiles[len(plan.tiles) // 2]
+    image = plan.vhr_of(tile)
+    if live is None or image is None:
         return math.inf
-    tile, view = plan.tiles[len(plan.tiles) // 2], live.source.view(plan.vhr)
+    view = live.source.view(image)
     frames = list(frames_of(tile.tile, plan.spec.posting, tile.area.wanted, live.segmenter.spec))
     frame, spent = frames[len(frames) // 2], math.inf
     for _ in range(RATED_FRAMES):

@@ -72,9 +72,10 @@ def observed(tile: TilePlan, plan: Plan, parts: Parts) -> Observation:
     if observation is None:
         observation = observe(tile, plan, parts.imagery)
         parts.store.write("observation", observation.key, observation.record())
-    if parts.vhr is None or plan.vhr is None:
+    image = plan.vhr_of(tile)
+    if parts.vhr is None or image is None:
         return observation
-    return replace(observation, vhr=parts.vhr.source.view(plan.vhr))
+    return replace(observation, vhr=parts.vhr.source.view(image))
 
 
 def map_tile(tile: TilePlan, plan: Plan, parts: Parts, look: Callable[[], Observation] | None = None) -> str:

@@ -10,9 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 
-import numpy as np
 import shapely
-from pyproj import Transformer
 
 from lczmap import assemble, catalog
 from lczmap.pipeline import Parts, map_tile, observed
@@ -21,13 +19,13 @@ from lczmap.store.disk import check_writable
 from lczmap.store.product import Product, ProductRequest
 from lczmap.store.publish import write_product
 from lczmap.things.observation import Observation
-from lczmap.words.errors import AreaError, BrokenAssetError, LczmapError, NoImageryError, SpecError
+from lczmap.words.errors import BrokenAssetError, LczmapError, NoImageryError, SpecError
 from lczmap.words.event import Clock, Event, Listener, Stage, counted, nobody
 from lczmap.words.grid import HALO_METRES, Tile
 from lczmap.words.manifest import manifest_of, plan_of
 from lczmap.words.period import parse_period
-from lczmap.words.place import LonLatBox, Place, cover
-from lczmap.words.plan import Plan, TilePlan, digest, map_key
+from lczmap.words.place import LonLatBox, Place, cover, tile_outline
+from lczmap.words.plan import Plan, TilePlan, digest, map_key, vhr_reach
 from lczmap.words.scene import Found, SceneItem, Skipped, select_scenes
 from lczmap.words.site import Site
 from lczmap.words.spec import RunSpec
@@ -99,7 +97,9 @@ def plan(place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody) ->
     settled, broken = _settle(imagery, tuple(entries.values()), tell)
     if not settled:
         raise _no_imagery(place, spec, found, broken)
-    image = None if image_source is None else image_source.identify(_around(tuple(boxes.values())))
+    segmenter = None if image_source is None else assemble.segmenter(spec)
+    seen = [tile_outline(tile, vhr_reach(segmenter)) for tile in boxes]
+    image = None if image_source is None else image_source.identify(_around(seen))
     scene_ids = {
         tile: tuple(entry.scene.id for entry in scenes if entry.scene.id in settled) for tile, scenes in chosen.items()
     }
@@ -109,7 +109,7 @@ def plan(place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody) ->
         source=imagery.rules,
         models=models,
         vhr=image,
-        segmenter=None if image is None else assemble.segmenter(spec),
+        segmenter=segmenter,
         sentinel_weight=assemble.sentinel_weight(spec, site),
         scenes={key: entry.scene for key, entry in settled.items()},
         items={key: entry.item for key, entry in settled.items()},
@@ -277,17 +277,7 @@ def observed_box(tile: Tile) -> shapely.Polygon:
     Raises:
         AreaError: it reaches across the antimeridian, though the area asked for may not.
     """
-    to_degrees = Transformer.from_crs(tile.epsg, 4326, always_xy=True)
-    west, south, east, north = tile.bounds
-    square = shapely.box(west - HALO_METRES, south - HALO_METRES, east + HALO_METRES, north + HALO_METRES)
-    edges = shapely.get_coordinates(shapely.segmentize(square, 1000))
-    lons, lats = to_degrees.transform(edges[:, 0], edges[:, 1])
-    if lons.max() - lons.min() > 180:
-        raise AreaError(
-            f"Tile {tile.name}, which the area touches, reaches across the antimeridian, which is not supported yet; "
-            "choose an area that keeps 13 km from 180 degrees."
-        )
-    return shapely.Polygon(np.column_stack([lons, lats]))
+    return tile_outline(tile, HALO_METRES)
 
 
 def _around(boxes: Sequence[shapely.Polygon]) -> LonLatBox:

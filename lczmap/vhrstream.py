@@ -16,7 +16,7 @@ from lczmap.things.frames import Frame, frames_of
 from lczmap.things.graph import Graphs, empty_graphs, graphs_of, joined
 from lczmap.things.observation import Observation
 from lczmap.things.registration import Registration, register
-from lczmap.things.vhr import VhrView
+from lczmap.things.vhr import VhrPixels, VhrView
 from lczmap.words.bands import BAND_NAMES
 from lczmap.words.event import Clock, Event
 from lczmap.words.grid import WINDOW_METRES, posts_across
@@ -69,16 +69,17 @@ def vhr_votes(observation: Observation, tile: TilePlan, plan: Plan, stream: VhrS
     seen = 0
     if registration is not None and registration.misregistered:
         seen |= Quality.VHR_MISREGISTERED
-    if plan.vhr_far:
-        seen |= Quality.VHR_FAR_IN_TIME
+    image = plan.vhr_of(tile)
+    far = () if image is None else image.far(plan.spec.period)
     posts: list[NDArray[np.intp]] = []
     graphs: list[Graphs] = []
     frames = list(frames_of(observation.tile, plan.spec.posting, tile.area.wanted, stream.segmenter.spec))
-    for done, (frame, made, covered) in enumerate(_cut(frames, view, stream, clock), start=1):
+    for done, (frame, made, look) in enumerate(_cut(frames, view, stream, clock), start=1):
+        covered = covered_cells(look.colours, frame.corners)
         voting = covered & (made.counts > 0)
-        quality[frame.posts] = np.where(
-            covered, seen | np.where(made.counts > 0, 0, Quality.NO_INSTANCES), Quality.NO_VHR
-        ).astype(np.uint16)
+        bits = seen | np.where(made.counts > 0, 0, Quality.NO_INSTANCES)
+        bits |= np.where(far_cells(look, frame.corners, far), Quality.VHR_FAR_IN_TIME, 0)
+        quality[frame.posts] = np.where(covered, bits, Quality.NO_VHR).astype(np.uint16)
         posts.append(frame.posts[voting])
         graphs.append(made[voting])
         clock.tell(Event(stage="segment", text=f"tile {tile.tile.name}: windows cut", done=done, total=len(frames)))
@@ -102,43 +103,68 @@ def covered_cells(picture: NDArray[np.uint8], corners: NDArray[np.int64]) -> NDA
         picture: (rows, columns, 3) at 1 m, black where there is no data.
         corners: (k, 2) row and column of each square's upper left corner.
     """
-    sums = np.zeros((picture.shape[0] + 1, picture.shape[1] + 1), np.int64)
-    np.cumsum(np.cumsum(picture.any(axis=2), axis=0, dtype=np.int64), axis=1, out=sums[1:, 1:])
+    enough: NDArray[np.bool_] = _counted(picture.any(axis=2), corners) >= COVERED_SHARE * WINDOW_METRES**2
+    return enough
+
+
+def far_cells(look: VhrPixels, corners: NDArray[np.int64], far: Sequence[bool]) -> NDArray[np.bool_]:
+    """(k,) whether at least half of what the image shows of each cell's square was taken far from the period.
+
+    Args:
+        look: at 1 m.
+        corners: (k, 2) row and column of each square's upper left corner.
+        far: of each part of the image, whether it was.
+    """
+    # one more for pixels without data, whose number is -1
+    pixels = np.array([*far, False], np.bool_)[look.parts]
+    if not pixels.any():
+        return np.zeros(len(corners), np.bool_)
+    old, shown = _counted(pixels, corners), _counted(look.parts >= 0, corners)
+    most: NDArray[np.bool_] = (old > 0) & (2 * old >= shown)
+    return most
+
+
+def _counted(pixels: NDArray[np.bool_], corners: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(k,) how many pixels of each cell's square are true."""
+    sums = np.zeros((pixels.shape[0] + 1, pixels.shape[1] + 1), np.int64)
+    np.cumsum(np.cumsum(pixels, axis=0, dtype=np.int64), axis=1, out=sums[1:, 1:])
     top, left = corners.T
     bottom, right = top + WINDOW_METRES, left + WINDOW_METRES
-    shown = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
-    enough: NDArray[np.bool_] = shown >= COVERED_SHARE * WINDOW_METRES**2
-    return enough
+    found: NDArray[np.int64] = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
+    return found
 
 
 def _cut(
     frames: Sequence[Frame], view: VhrView, stream: VhrStream, clock: Clock
-) -> Iterator[tuple[Frame, Graphs, NDArray[np.bool_]]]:
-    """Every frame with the graphs of its cells and which of these the image shows."""
+) -> Iterator[tuple[Frame, Graphs, VhrPixels]]:
+    """Every frame with the graphs of its cells and what the image shows of it."""
     size = stream.segmenter.lot
     lots = [frames[start : start + size] for start in range(0, len(frames), size)]
-    for lot, pictures in zip(lots, _ahead(lots, view, clock), strict=True):
-        shown = [covered_cells(picture, frame.corners) for picture, frame in zip(pictures, lot, strict=True)]
-        able = [index for index, covered in enumerate(shown) if covered.any()]
+    for lot, looks in zip(lots, _ahead(lots, view, clock), strict=True):
+        able = [
+            index
+            for index, (look, frame) in enumerate(zip(looks, lot, strict=True))
+            if covered_cells(look.colours, frame.corners).any()
+        ]
         with clock.timing("segment"):
-            reaches = [lot[index].reach for index in able]
-            cut = dict(zip(able, stream.segmenter.segment(pictures[able], reaches), strict=True)) if able else {}
+            reaches, pictures = [lot[index].reach for index in able], [looks[index].colours for index in able]
+            cut = dict(zip(able, stream.segmenter.segment(np.stack(pictures), reaches), strict=True)) if able else {}
         with clock.timing("graphs"):
             made = [
-                graphs_of(cut[index], pictures[index], frame.corners)
+                graphs_of(cut[index], looks[index].colours, frame.corners)
                 if index in cut
                 else empty_graphs(len(frame.posts))
                 for index, frame in enumerate(lot)
             ]
-        yield from zip(lot, made, shown, strict=True)
+        yield from zip(lot, made, looks, strict=True)
 
 
-def _ahead(lots: Sequence[Sequence[Frame]], view: VhrView, clock: Clock) -> Iterator[NDArray[np.uint8]]:
-    """Pictures of each lot, (n, side, side, 3), the next one being read meanwhile."""
+def _ahead(lots: Sequence[Sequence[Frame]], view: VhrView, clock: Clock) -> Iterator[list[VhrPixels]]:
+    """What the image shows of each frame of a lot, the next lot being read meanwhile."""
 
-    def read(lot: Sequence[Frame]) -> NDArray[np.uint8]:
+    def read(lot: Sequence[Frame]) -> list[VhrPixels]:
         with clock.timing("read"):
-            return np.stack([view.read(frame.grid) for frame in lot])
+            return [view.look(frame.grid) for frame in lot]
 
     reader = ThreadPoolExecutor(1, thread_name_prefix="vhr")
     try:

@@ -57,12 +57,17 @@ def plan_of_tiles(posting: Posting, wanted: dict[Tile, list[tuple[int, int]]], s
 
 
 def vhr_image(taken: date | None = date(2024, 5, 6)) -> VhrIdentity:
-    """An image of two parts, one of which does not say when it was taken."""
+    """An image of two parts, one of which says neither where it lies nor when it was taken."""
     return VhrIdentity(
         name="local",
         kind="folder",
         parts=(
-            VhrPart(id="north.tif", digest="sha256:" + "1" * 64, taken=taken),
+            VhrPart(
+                id="north.tif",
+                digest="sha256:" + "1" * 64,
+                taken=taken,
+                box=LonLatBox(west=13.25, south=52.480001, east=13.6, north=52.6),
+            ),
             VhrPart(id="south.tif", digest="sha256:" + "2" * 64),
         ),
         bands=(3, 2, 1),

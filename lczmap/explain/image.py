@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from lczmap.things.explanation import Post, node_masks
 from lczmap.things.frames import Frame, frames_of
 from lczmap.things.graph import Graphs, empty_graphs, graphs_of
-from lczmap.vhrstream import VhrStream, covered_cells
+from lczmap.vhrstream import VhrStream, covered_cells, far_cells
 from lczmap.words.grid import WINDOW_METRES, PixelGrid, posts_across
 from lczmap.words.lcz import CLASS_COUNT
+from lczmap.words.period import Period
 from lczmap.words.quality import Quality
 from lczmap.words.segmenter import SegmenterSpec
 from lczmap.words.vhr import VhrIdentity
@@ -32,18 +33,25 @@ class SquareImage:
     probabilities: NDArray[np.float32]
     """(1, 17), NaN without a vote."""
     quality: Quality
-    """What follows from the image: no VHR, or no instances."""
+    """What follows from the image: no VHR, no instances, far in time."""
 
 
-def cut_square(frame: Frame, identity: VhrIdentity, stream: VhrStream) -> SquareImage:
+def cut_square(frame: Frame, stream: VhrStream, *, identity: VhrIdentity, period: Period) -> SquareImage:
     """Read, cut and judge the one square of a frame.
+
+    Args:
+        frame: holds it.
+        stream: the live parts.
+        identity: what was frozen of the image.
+        period: from which the image may have been taken far.
 
     Raises:
         SourceError: the image cannot be read, or is no longer the one that was identified.
     """
     corner = int(frame.corners[0, 0]), int(frame.corners[0, 1])
     rows, columns = (slice(start, start + WINDOW_METRES) for start in corner)
-    whole = stream.source.view(identity).read(frame.grid)
+    look = stream.source.view(identity).look(frame.grid)
+    whole = look.colours
     side = WINDOW_METRES // stream.segmenter.spec.mask_metres
     masks, graph = np.zeros((0, side, side), np.bool_), empty_graphs(1)
     covered = bool(covered_cells(whole, frame.corners)[0])
@@ -51,12 +59,15 @@ def cut_square(frame: Frame, identity: VhrIdentity, stream: VhrStream) -> Square
         (instances,) = stream.segmenter.segment(whole[None], [frame.reach])
         masks, graph = node_masks(instances, whole, corner), graphs_of(instances, whole, frame.corners)
     voting = int(graph.counts[0]) > 0
+    quality = Quality(0) if voting else Quality.NO_INSTANCES
+    if far_cells(look, frame.corners, identity.far(period))[0]:
+        quality |= Quality.VHR_FAR_IN_TIME
     return SquareImage(
         picture=whole[rows, columns] if whole[rows, columns].any() else None,
         masks=masks,
         graph=graph,
         probabilities=stream.graphs.classify(graph) if voting else np.full((1, CLASS_COUNT), np.nan, np.float32),
-        quality=Quality(0) if voting else Quality.NO_INSTANCES if covered else Quality.NO_VHR,
+        quality=quality if covered else Quality.NO_VHR,
     )
 
 

@@ -108,8 +108,10 @@ def explain_post(plan: Plan, at: LonLat, *, store: TileStore, vhr: VhrStream | N
     tile_map = _held(plan, entry, store)
     reflectance = _seen_there(store, observation_key(plan, entry), post)
     image = None
-    if plan.vhr is not None and vhr is not None:
-        image = cut_square(post_frame(post, vhr.segmenter.spec), plan.vhr, vhr)
+    identity = plan.vhr_of(entry)
+    if identity is not None and vhr is not None:
+        frame = post_frame(post, vhr.segmenter.spec)
+        image = cut_square(frame, vhr, identity=identity, period=plan.spec.period)
     return replace(
         with_image(blank(plan, entry, post.corner, at), image),
         title=plan.place.name,

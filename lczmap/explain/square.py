@@ -94,7 +94,8 @@ def explain_square(plan: Plan, at: LonLat, parts: Parts) -> Explanation:
     cell = None if composite is None else part_of(composite, inner, inner)
     image = registration = None
     if stream is not None and plan.vhr is not None:
-        image = cut_square(free_frame(epsg, corner, stream.segmenter.spec), plan.vhr, stream)
+        frame = free_frame(epsg, corner, stream.segmenter.spec)
+        image = cut_square(frame, stream, identity=plan.vhr, period=plan.spec.period)
         if composite is not None:
             red = composite.reflectance[BAND_NAMES.index("B04")]
             registration = register(red, stream.source.view(plan.vhr).read(wide))
@@ -158,7 +159,6 @@ def _verdict(
             quality |= Quality.OUT_OF_DOMAIN if told.out_of_domain[0] else Quality(0)
     by_vhr = np.full((1, CLASS_COUNT), np.nan, np.float32) if image is None else image.probabilities
     if Quality.NO_VHR not in quality:
-        quality |= Quality.VHR_FAR_IN_TIME if plan.vhr_far else Quality(0)
         quality |= Quality.VHR_MISREGISTERED if registration and registration.misregistered else Quality(0)
     fused = fuse(by_sentinel, by_vhr, 1.0 if plan.sentinel_weight is None else plan.sentinel_weight)
     both = not np.isnan(by_sentinel[0, 0]) and not np.isnan(by_vhr[0, 0])

@@ -17,7 +17,7 @@ from lczmap.imagery.access import RasterAccess
 from lczmap.imagery.signing import PlanetaryComputerSigner, Signer, Unsigned
 from lczmap.imagery.vhr_find import DiskFiles, Place, RemoteFile, StacItems, TileService
 from lczmap.imagery.vhr_open import OpenRasters
-from lczmap.imagery.vhr_parts import Piece, StacPieces, on_top_first, stac_root
+from lczmap.imagery.vhr_parts import Piece, StacPieces, box_around, on_top_first, stac_root
 from lczmap.imagery.vhr_raster import Bands, Facts, UnusableRasterError, facts_of
 from lczmap.imagery.vhr_stretch import sample_of, spread, stretch_of
 from lczmap.imagery.vhr_view import BYTES_HIGH, BYTES_LOW, ShownImage, Three
@@ -97,7 +97,10 @@ class VhrImagery:
         identity = VhrIdentity(
             name=self._rules.public,
             kind=self._place.kind,
-            parts=tuple(VhrPart(id=piece.id, digest=self._digest(piece), taken=piece.taken) for piece in pieces),
+            parts=tuple(
+                VhrPart(id=piece.id, digest=self._digest(piece), taken=piece.taken, box=box_around(piece.footprint))
+                for piece in pieces
+            ),
             bands=facts[0].bands,
             low=low,
             high=high,
@@ -110,12 +113,13 @@ class VhrImagery:
         return identity
 
     def view(self, identity: VhrIdentity) -> ShownImage:
-        """A reader of windows of what was identified.
+        """A reader of windows of what was identified, or of some of its parts.
 
         Raises:
             SourceError: the image is no longer the one that was identified.
         """
-        pieces = self._place.fetch([part.id for part in identity.parts], self._today)
+        wanted = [part.id for part in identity.parts]
+        pieces = self._place.fetch(wanted, self._today) if wanted else []
         here = {piece.id: piece for piece in pieces}
         for part in identity.parts:
             if part.id not in here:

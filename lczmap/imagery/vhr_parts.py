@@ -6,6 +6,7 @@ into, of what is far only the catalogue is asked.
 
 import hashlib
 import logging
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -32,6 +33,7 @@ RASTERS = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".jpeg")
 USUAL_ASSETS = ("visual", "rgb", "image", "ortho*", "data", "*.tif")
 """Keys of assets tried where the rules name none."""
 _CHUNK = 1 << 22
+_PER_DEGREE, _WORLD_DEGREES = 1_000_000, 360
 _LOG = logging.getLogger(__name__)
 
 
@@ -58,6 +60,19 @@ class Piece:
 def on_top_first(pieces: Iterable[Piece]) -> list[Piece]:
     """Newest first, then by id: the order in which pixels are taken."""
     return sorted(pieces, key=lambda piece: (-(piece.taken or date.min).toordinal(), piece.id))
+
+
+def box_around(footprint: BaseGeometry) -> LonLatBox | None:
+    """The box around a footprint, rounded outwards to about a decimetre; None for one that is the whole world."""
+    west, south, east, north = footprint.bounds
+    if east - west >= _WORLD_DEGREES:
+        return None
+    return LonLatBox(
+        west=math.floor(west * _PER_DEGREE) / _PER_DEGREE,
+        south=math.floor(south * _PER_DEGREE) / _PER_DEGREE,
+        east=math.ceil(east * _PER_DEGREE) / _PER_DEGREE,
+        north=math.ceil(north * _PER_DEGREE) / _PER_DEGREE,
+    )
 
 
 def files_of(folder: Path) -> list[Path]:

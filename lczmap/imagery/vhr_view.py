@@ -1,7 +1,7 @@
 """Show a very-high-resolution image on any grid of whole metres, under the one stretch that its identity froze.
 
-In: pieces, the one that lies on top first. Out: RGB of 8 bit in which black is no data. Which piece a pixel comes
-from, and its value, depend on the pixel alone.
+In: pieces, the one that lies on top first. Out: RGB of 8 bit in which black is no data, and the piece it comes from.
+Both depend on the pixel alone.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from lczmap.imagery.vhr_open import OpenRasters
 from lczmap.imagery.vhr_parts import Piece
 from lczmap.imagery.vhr_pixels import Colours
 from lczmap.imagery.vhr_warp import lattice_blocks, overlap, read_block
+from lczmap.things.vhr import VhrPixels
 from lczmap.words.grid import PixelGrid
 
 Three = tuple[float, float, float]
@@ -47,29 +48,40 @@ class ShownImage:
         Raises:
             SourceError: a raster cannot be read.
         """
-        picture = np.zeros((grid.height, grid.width, 3), np.uint8)
-        footprints = np.array([piece.footprint for piece in self.pieces])
+        return self.look(grid).colours
+
+    def look(self, grid: PixelGrid) -> VhrPixels:
+        """RGB of a grid, and the number of the piece that each pixel shows.
+
+        Raises:
+            SourceError: a raster cannot be read.
+        """
+        colours, parts = _nothing(grid)
+        footprints = np.array([piece.footprint for piece in self.pieces], dtype=np.object_)
         to_degrees = self.rasters.transformer(grid.epsg, "EPSG:4326")
         for block in lattice_blocks(grid):
             ours, its = overlap(block, grid)
             under = np.flatnonzero(shapely.intersects(footprints, _outline(block, to_degrees)))
-            picture[ours] = self._block(block, [self.pieces[index] for index in under.tolist()])[its]
-        return picture
+            seen = self._block(block, under.tolist())
+            colours[ours], parts[ours] = seen.colours[its], seen.parts[its]
+        return VhrPixels(colours=colours, parts=parts)
 
-    def _block(self, block: PixelGrid, pieces: Sequence[Piece]) -> NDArray[np.uint8]:
-        picture = np.zeros((block.height, block.width, 3), np.uint8)
+    def _block(self, block: PixelGrid, under: Sequence[int]) -> VhrPixels:
+        picture, parts = _nothing(block)
         empty = np.ones((block.height, block.width), np.bool_)
-        for piece in pieces:
-            found = self.rasters.read_levels(piece.asset, self.bands, lambda levels: read_block(levels, block))
+        for number in under:
+            asset = self.pieces[number].asset
+            found = self.rasters.read_levels(asset, self.bands, lambda levels: read_block(levels, block))
             if found is None:
                 continue
             colours, seen = found
             new = seen & empty
             picture[new] = stretched(colours, self.low, self.high)[new]
+            parts[new] = number
             empty &= ~seen
             if not empty.any():
                 break
-        return picture
+        return VhrPixels(colours=picture, parts=parts)
 
 
 def stretched(colours: Colours, low: Three, high: Three) -> NDArray[np.uint8]:
@@ -84,6 +96,11 @@ def stretched(colours: Colours, low: Three, high: Three) -> NDArray[np.uint8]:
     slope = np.array([254 / (top - bottom) for bottom, top in zip(low, high, strict=True)], np.float32)
     values = (colours - np.array(low, np.float32)[:, None, None]) * slope[:, None, None] + 1
     return np.ascontiguousarray(np.rint(np.clip(values, 1, 255)).astype(np.uint8).transpose(1, 2, 0))
+
+
+def _nothing(grid: PixelGrid) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
+    """Colours and numbers of pieces where there is no data."""
+    return np.zeros((grid.height, grid.width, 3), np.uint8), np.full((grid.height, grid.width), -1, np.int16)
 
 
 def _outline(block: PixelGrid, to_degrees: Transformer) -> shapely.Geometry:

@@ -12,6 +12,7 @@ from lczmap.things.graph import Graphs
 from lczmap.things.instances import Instances, instances_of
 from lczmap.things.record import Record, RecordKind
 from lczmap.things.verdicts import Verdicts
+from lczmap.things.vhr import VhrPixels
 from lczmap.words.bands import BAND_NAMES, COMPOSITE_NODATA
 from lczmap.words.errors import BrokenRecordError
 from lczmap.words.grid import PixelGrid
@@ -161,6 +162,11 @@ class PaintedVhr:
             rows, columns = (northings > bottom) & (northings < top), (eastings > left) & (eastings < right)
             colours[np.ix_(rows, columns)] = 0
         return colours
+
+    def look(self, grid: PixelGrid) -> VhrPixels:
+        """The same, all of one part."""
+        colours = self.read(grid)
+        return VhrPixels(colours=colours, parts=np.where(colours.any(axis=2), 0, -1).astype(np.int16))
 
 
 @dataclass(kw_only=True)

@@ -18,7 +18,7 @@ from lczmap import __version__
 from lczmap.words.errors import LczmapError, SpecError
 from lczmap.words.grid import Posting, posts_across, tile_of
 from lczmap.words.period import Period
-from lczmap.words.place import Place, TileArea
+from lczmap.words.place import LonLatBox, Place, TileArea
 from lczmap.words.plan import (
     INTERPRET_RECIPE,
     OBSERVE_RECIPE,
@@ -74,12 +74,17 @@ def _second_stream(plan: Plan) -> dict[str, object]:
     """What only a run with a VHR image holds; a manifest by one stream is written as it always was."""
     tables: dict[str, object] = {}
     if plan.vhr is not None:
-        tables["vhr"] = {**_plain(plan.vhr), "parts": [_plain(part) for part in plan.vhr.parts]}
+        tables["vhr"] = {**_plain(plan.vhr), "parts": [_part(part) for part in plan.vhr.parts]}
     if plan.segmenter is not None:
         tables["segmenter"] = _plain(plan.segmenter)
     if plan.sentinel_weight is not None:
         tables["fusion"] = {"sentinel_weight": plan.sentinel_weight}
     return tables
+
+
+def _part(part: VhrPart) -> dict[str, object]:
+    box = part.box
+    return _plain(part) | ({} if box is None else {"box": [box.west, box.south, box.east, box.north]})
 
 
 def plan_of(manifest: str) -> Plan:
@@ -165,10 +170,17 @@ def _plan(tables: Table) -> Plan:
 
 def _vhr(table: Table) -> VhrIdentity:
     values = dict(table)
-    values["parts"] = tuple(_made(VhrPart, row) for row in _rows(table, "parts"))
+    values["parts"] = tuple(_part_of(row) for row in _rows(table, "parts"))
     for name in ("bands", "low", "high"):
         values[name] = tuple(cast("list[float]", table[name]))
     return _made(VhrIdentity, values)
+
+
+def _part_of(row: Table) -> VhrPart:
+    if "box" not in row:
+        return _made(VhrPart, row)
+    west, south, east, north = map(float, cast("list[float]", row["box"]))
+    return _made(VhrPart, {**row, "box": LonLatBox(west=west, south=south, east=east, north=north)})
 
 
 def _tile(row: Table, posting: Posting) -> TilePlan:

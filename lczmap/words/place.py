@@ -9,7 +9,7 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -134,6 +134,30 @@ class TileArea:
         if self.wanted.all():
             return "all"
         return hashlib.sha256(np.packbits(self.wanted).tobytes()).hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def tile_outline(tile: Tile, around: int) -> Polygon:
+    """A tile and some ground around it in longitude and latitude.
+
+    Args:
+        tile: the tile.
+        around: ground on each side, metres.
+
+    Raises:
+        AreaError: it reaches across the antimeridian, though the area asked for may not.
+    """
+    to_degrees = Transformer.from_crs(tile.epsg, 4326, always_xy=True)
+    west, south, east, north = tile.bounds
+    square = shapely.box(west - around, south - around, east + around, north + around)
+    edges = shapely.get_coordinates(shapely.segmentize(square, 1000))
+    lons, lats = to_degrees.transform(edges[:, 0], edges[:, 1])
+    if lons.max() - lons.min() > 180:
+        raise AreaError(
+            f"Tile {tile.name}, which the area touches, reaches across the antimeridian, which is not supported yet; "
+            "choose an area that keeps 13 km from 180 degrees."
+        )
+    return shapely.Polygon(np.column_stack([lons, lats]))
 
 
 def area_place(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from lczmap.words.errors import NoImageryError, SpecError
-from lczmap.words.grid import Tile
-from lczmap.words.place import Place, TileArea
+from lczmap.words.grid import HALO_METRES, Tile
+from lczmap.words.place import Place, TileArea, tile_outline
 from lczmap.words.scene import Scene, Skipped
 from lczmap.words.segmenter import SegmenterSpec
 from lczmap.words.source import SourceRules
@@ -19,6 +19,9 @@ OBSERVE_RECIPE = 1
 """Rises whenever the same scenes would give another composite."""
 INTERPRET_RECIPE = 2
 """Rises whenever the same composite would give another map."""
+
+VHR_ROOM_METRES = 100
+"""Ground around what is read of a VHR image whose rasters may still touch a pixel: resampling looks around it."""
 
 KEY_DIGITS = 32
 """Hexadecimal digits of a key: 128 bits of SHA-256."""
@@ -84,9 +87,21 @@ class Plan:
 
     @property
     def vhr_far(self) -> bool:
-        """Whether the VHR image was taken far from the period, as far as anybody says when."""
+        """Whether some of the VHR image was taken far from the period, as far as days and boxes tell.
+
+        It sums the image up for people; a cell is flagged by the days of the pixels that it shows.
+        """
         days = None if self.vhr is None else self.vhr.days_from(self.spec.period)
         return days is not None and days > FAR_DAYS
+
+    def vhr_of(self, tile: TilePlan) -> VhrIdentity | None:
+        """What of the VHR image can show in a tile's map; None without an image.
+
+        It depends on the tile and on the rasters that meet it, and not on what else the place holds.
+        """
+        if self.vhr is None:
+            return None
+        return self.vhr.within(tile_outline(tile.tile, vhr_reach(self.segmenter)))
 
     def scenes_of(self, tile: TilePlan) -> tuple[Scene, ...]:
         """The frozen scenes of one tile."""
@@ -136,6 +151,12 @@ class Plan:
         )
 
 
+def vhr_reach(segmenter: SegmenterSpec | None) -> int:
+    """Ground around a tile, metres, in which a raster may change its map: what frames and registration look at."""
+    context = segmenter.context_metres if segmenter is not None and segmenter.mode == "window" else 0
+    return max(HALO_METRES, context) + VHR_ROOM_METRES
+
+
 def observation_key(plan: Plan, tile: TilePlan) -> str:
     """Address of a tile's composite: same key, same pixels."""
     return digest(
@@ -159,7 +180,8 @@ def map_key(plan: Plan, tile: TilePlan) -> str:
     Without a VHR image nothing of the second stream enters, so that a map by one stream keeps its address.
     """
     spec = plan.spec
-    vhr = None if plan.vhr is None else {**plan.vhr.digest_fields, "far": plan.vhr_far}
+    image = plan.vhr_of(tile)
+    vhr = None if image is None else {**image.digest_fields, "far": list(image.far(spec.period))}
     return digest(
         {
             "recipe": INTERPRET_RECIPE,

@@ -5,11 +5,14 @@ template without key and the day they were asked.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from lczmap.words.errors import SpecError
 from lczmap.words.period import Period
@@ -39,6 +42,14 @@ class VhrPart:
     `item:...,updated:...` or `day:...`."""
     taken: date | None = None
     """Day it was taken; None where nobody says."""
+    box: LonLatBox | None = None
+    """Box around its footprint; None where it may lie anywhere. In no key: it only tells which tiles it concerns."""
+
+    def days_from(self, period: Period) -> int | None:
+        """Days between a period and the day it was taken, 0 inside; None where nobody says."""
+        if self.taken is None:
+            return None
+        return max((period.first - self.taken).days, (self.taken - period.last).days, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,20 +83,49 @@ class VhrIdentity:
 
     @property
     def digest_fields(self) -> Mapping[str, object]:
-        """Only what can change a pixel or a flag, as plain JSON."""
+        """Only what can change a pixel, as plain JSON; days show in the order of the parts."""
         return {
             "kind": self.kind,
-            "parts": [[part.id, part.digest, part.taken.isoformat() if part.taken else None] for part in self.parts],
+            "parts": [[part.id, part.digest] for part in self.parts],
             "bands": list(self.bands),
             "stretch": [list(self.low), list(self.high)],
         }
 
+    def within(self, outline: BaseGeometry) -> "VhrIdentity":
+        """The same image with only those parts whose box meets an outline in degrees."""
+        meets = shapely.intersects(self._boxes, outline)
+        return replace(self, parts=tuple(part for part, met in zip(self.parts, meets, strict=True) if met))
+
+    def far(self, period: Period) -> tuple[bool, ...]:
+        """Of each part, whether it was taken far from a period, as far as anybody says when."""
+        days = [part.days_from(period) for part in self.parts]
+        return tuple(each is not None and each > FAR_DAYS for each in days)
+
     def days_from(self, period: Period) -> int | None:
-        """Days between the period and the part taken furthest from it, 0 inside; None where no day is known."""
-        if self.taken is None:
-            return None
-        first, last = self.taken
-        return max((period.first - first).days, (last - period.last).days, 0)
+        """Days between a period and the part taken furthest from it, 0 inside; None where no day is known.
+
+        Parts whose box newer ones cover do not count. Whether they show in a hole of these is told cell by cell, by
+        the pixels.
+        """
+        days = [part.days_from(period) for part in self._uncovered]
+        return max((each for each in days if each is not None), default=None)
+
+    @property
+    def _boxes(self) -> NDArray[np.object_]:
+        everywhere = shapely.box(-180, -90, 180, 90)
+        boxes = [everywhere if part.box is None else part.box.polygon for part in self.parts]
+        return np.array(boxes, dtype=np.object_)
+
+    @property
+    def _uncovered(self) -> tuple[VhrPart, ...]:
+        """Parts whose box those above them leave open; one that may lie anywhere covers nothing."""
+        boxes, placed = self._boxes, np.array([part.box is not None for part in self.parts], np.bool_)
+        kept = []
+        for index, part in enumerate(self.parts):
+            above = boxes[:index][placed[:index] & shapely.intersects(boxes[:index], boxes[index])]
+            if not shapely.covers(shapely.union_all(above), boxes[index]):
+                kept.append(part)
+        return tuple(kept)
 
 
 @dataclass(frozen=True, kw_only=True)
