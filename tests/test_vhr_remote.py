@@ -81,8 +81,12 @@ def test_a_collection_on_disk_is_shown_newest_first(tmp_path: Path) -> None:
     assert (again.read(grid(100)) == 150).all()
 
 
-def test_an_api_gives_only_what_newer_pictures_do_not_cover(tmp_path: Path) -> None:
-    pictures(tmp_path)
+def test_an_older_picture_shows_in_a_hole_of_a_newer_one_whatever_area_is_asked_for(tmp_path: Path) -> None:
+    sheet = Sheet()
+    east, _ = sheet.ground()
+    for name, value, hole in (("old", 50, 0.0), ("new", 150, 30.0)):
+        pixels = np.where(abs(east - 40) < hole, 0, value).astype(np.uint8)[None].repeat(3, axis=0)
+        write(tmp_path / f"{name}.tif", pixels, sheet, nodata=0)
 
     def answering(request: Request) -> Answer:
         root = f"http://{request.headers['host']}"
@@ -99,10 +103,35 @@ def test_an_api_gives_only_what_newer_pictures_do_not_cover(tmp_path: Path) -> N
     with serving(answering) as web:
         rules = VhrRules(name="flights", title="Flights", url=f"{web.address}/stac", collection="flights")
         source = VhrImagery(rules, StacItems.of(StacPieces(location=rules.url, rules=rules)), today=date(2024, 1, 1))
+        small, large = source.identify(box(20)), source.identify(box(140))
+        assert small == large
+        assert [part.id for part in small.parts] == ["b", "a"]
+        assert small.parts[0].digest == "item:b,updated:2024-01-01T00:00:00Z"
+        picture = source.view(small).read(grid(200))[..., 0]
+        assert (picture[:, 112:168] == 50).all()
+        assert (picture[:, :108] == 150).all()
+        assert (picture[:, 172:] == 150).all()
+
+
+def test_an_older_picture_is_not_opened_where_a_newer_one_shows_everything(tmp_path: Path) -> None:
+    for name, value in (("old", 50), ("new", 150)):
+        write(tmp_path / f"{name}.tif", np.full((3, 1600, 1600), value, np.uint8), Sheet(side=1600))
+
+    def answering(request: Request) -> Answer:
+        root = f"http://{request.headers['host']}"
+        links = [{"rel": "item", "href": f"{root}/{name}.json"} for name in ("a", "b")]
+        bodies = {
+            "/flights.json": {**collection([]), "links": links},
+            "/a.json": item("a", "2019-05-01", f"{root}/old.tif"),
+            "/b.json": item("b", "2022-06-01", f"{root}/new.tif"),
+        }
+        return as_json(bodies[request.path]) if request.path in bodies else a_file(tmp_path, request)
+
+    with serving(answering) as web:
+        source = vhr_source(f"{web.address}/flights.json")
         identity = source.identify(box(100))
-        assert [part.id for part in identity.parts] == ["b"]
-        assert identity.parts[0].digest == "item:b,updated:2024-01-01T00:00:00Z"
-        assert (source.view(identity).read(grid(60)) == 150).all()
+        assert [part.id for part in identity.parts] == ["b", "a"]
+        assert (source.view(identity).read(grid(200)) == 150).all()
         assert web.asked["/old.tif"] == 0
 
 

@@ -16,7 +16,6 @@ import numpy as np
 import requests
 import shapely
 from rasterio.io import DatasetReader
-from shapely.geometry.base import BaseGeometry
 
 from lczmap.imagery.access import Asset
 from lczmap.imagery.vhr_open import OpenRasters
@@ -153,17 +152,12 @@ class StacItems:
         return not is_address(self.pieces.location)
 
     def find(self, box: LonLatBox | None, today: date) -> list[Piece]:
-        """Items that meet a box, newest first; of an API without those that newer ones cover."""
-        found = self.pieces.find(box, today)
-        if self.on_disk or box is None:
-            return found
-        kept: list[Piece] = []
-        bare: BaseGeometry = box.polygon
-        for piece in found:
-            if bare.intersects(piece.footprint) and bare.intersection(piece.footprint).area > 0:
-                kept.append(piece)
-                bare = bare.difference(piece.footprint)
-        return kept
+        """Items that meet a box, newest first.
+
+        Those beneath newer ones too: a footprint tells nothing of the holes in it, and what a box leaves open is no
+        property of a place. They are read only where those above have no data.
+        """
+        return self.pieces.find(box, today)
 
     def fetch(self, ids: Sequence[str], today: date) -> list[Piece]:
         """Items by id."""
