@@ -171,6 +171,21 @@ def graph_card(spec: RunSpec, site: Site) -> ModelCard:
     return card
 
 
+def require_graph_model(spec: RunSpec) -> None:
+    """Refuse a segmenter that no graph model can go with, by name alone: before its weights are here to tell exactly.
+
+    Raises:
+        ModelCardError: the wished-for graph model, or every shipped one, was trained on another segmenter's instances.
+    """
+    cut = segmenter(spec)
+    if spec.graph_model != "auto":
+        card = _card(spec.graph_model, "graph", "a classifier of instance graphs")
+        if card.segmenter_name != cut.name:
+            require_instances(card, cut, "")
+    elif cut.name not in {card.segmenter_name for card in _graph_cards()}:
+        raise _no_graph_model(cut)
+
+
 def segmenter(spec: RunSpec) -> SegmenterSpec:
     """The specification of the wished-for segmenter.
 
@@ -251,12 +266,19 @@ def _segmenter_card(cut: SegmenterSpec) -> ModelCard:
 
 def _trained_on(cut: SegmenterSpec, digest: str) -> ModelCard:
     """The first shipped graph model that was trained on a segmenter's instances."""
-    cards = [card for card in weights.shipped_cards() if card.role == "graph"]
-    for card in cards:
+    for card in _graph_cards():
         if card.segmenter == segmenter_identity(cut, digest):
             return card
-    known = ", ".join(f"{card.name} ({card.segmenter_name})" for card in cards)
-    raise ModelCardError(
+    raise _no_graph_model(cut)
+
+
+def _graph_cards() -> list[ModelCard]:
+    return [card for card in weights.shipped_cards() if card.role == "graph"]
+
+
+def _no_graph_model(cut: SegmenterSpec) -> ModelCardError:
+    known = ", ".join(f"{card.name} ({card.segmenter_name})" for card in _graph_cards())
+    return ModelCardError(
         f"No shipped graph model was trained on instances that {cut.name!r} cuts with these settings and weights; "
         f"shipped are {known or 'none'}, each for its segmenter as the catalogue has it. Take one of these."
     )

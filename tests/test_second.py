@@ -13,6 +13,7 @@ from lczmap.cli.options import Asked
 from lczmap.cli.second import check_replayed, checkpoint_folder, offer, tell_image, vhr_again, with_checkpoint
 from lczmap.cli.speak import Voice
 from lczmap.segment.checkpoint import PUBLISHED
+from lczmap.testing.fakes import fake_card
 from lczmap.words.errors import LczmapError, SpecError, UsageError
 from lczmap.words.manifest import manifest_of, plan_of
 from lczmap.words.period import parse_period
@@ -164,6 +165,8 @@ def test_a_checkpoint_in_the_cache_is_told_with_address_and_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is fetched here: the cache's folder cannot be made, and what would be is said before."""
+    card = replace(fake_card("gcn-vit", role="graph"), segmenter_name="sam-vit-b")
+    monkeypatch.setattr("lczmap.weights.shipped_cards", lambda: (card,))
     (tmp_path / "taken").write_text("a file")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "taken"))
     assert checkpoint_folder().is_relative_to(tmp_path)
@@ -175,6 +178,51 @@ def test_a_checkpoint_in_the_cache_is_told_with_address_and_size(
     assert "0.38 GB" in told
     given = Site(checkpoint=Path("sam_vit_b.pth"))
     assert with_checkpoint(given, spec, "sam_vit_b.pth", Voice()) == given
+
+
+@pytest.mark.parametrize("command", ["city", "plan", "explain"])
+@pytest.mark.parametrize("more", [(), ("--graph-model", "gcn-slic")], ids=str)
+def test_no_checkpoint_is_fetched_for_a_run_that_is_refused(
+    command: str,
+    more: tuple[str, ...],
+    picture: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """No graph model goes with Meta's networks yet: the sentence is the one that a checkpoint by path meets."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(picture.parent / "cache"))
+    where = ("--at", "13.3,52.5") if command == "explain" else ("--aoi", "13.29,52.49,13.34,52.52")
+    second = ("--vhr", str(picture), "--segmenter", "sam-vit-b", *more)
+    said = []
+    for checkpoint in ("fetch", str(picture)):
+        assert status_of([command, *where, "--date", "2024", *second, "--checkpoint", checkpoint]) == 2
+        heard = capsys.readouterr()
+        assert "Fetching" not in heard.out
+        said.append(heard.err.splitlines()[-1].partition("this run cuts")[0])
+    assert said[0] == said[1]
+    assert ("gcn-slic was trained" if more else "No shipped graph model was trained") in said[0]
+    assert not checkpoint_folder().exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [("city", ("--out", "/proc/maps")), ("plan", ("--write", "/proc/maps")), ("city", ("--device", "abacus"))],
+)
+def test_no_checkpoint_is_fetched_where_nothing_can_be_made_of_it(
+    command: str,
+    words: tuple[str, ...],
+    picture: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    card = replace(fake_card("gcn-vit", role="graph"), segmenter_name="sam-vit-b")
+    monkeypatch.setattr("lczmap.weights.shipped_cards", lambda: (card,))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(picture))  # a file: a fetch would end there, having said what it fetches
+    second = ("--vhr", str(picture), "--segmenter", "sam-vit-b", "--checkpoint", "fetch")
+    assert status_of([command, "--aoi", "13.29,52.49,13.34,52.52", "--date", "2024", *second, *words]) == 2
+    heard = capsys.readouterr()
+    assert "Fetching" not in heard.out
+    assert words[1].removesuffix("/maps") in heard.err
 
 
 def test_sources_and_segmenters_are_listed_for_machines(capsys: pytest.CaptureFixture[str]) -> None:

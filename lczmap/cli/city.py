@@ -54,6 +54,7 @@ def city(  # noqa: PLR0913 - one parameter an option
     """  # noqa: D301 - \b keeps click from wrapping the examples
     asked = Asked(**shared)  # type: ignore[arg-type]
     voice = Voice(as_json=asked.as_json, quiet=quiet)
+    check_writable(out)
     frozen = _manifest(manifest, asked) if manifest is not None else None
     place = asked.place() if frozen is None else frozen.place
     spec = asked.spec() if frozen is None else frozen.spec
@@ -114,7 +115,6 @@ def map_and_tell(  # noqa: PLR0913 - what the command's options come down to
     from lczmap import run  # noqa: PLC0415 - brings torch and xarray
     from lczmap.device import choose_device  # noqa: PLC0415
 
-    check_writable(site.out)
     choose_device(site.device)
     with voice.listening() as tell:
         ready = run.plan(place, spec, site, tell=tell) if frozen is None else run.replay(frozen, site, tell=tell)

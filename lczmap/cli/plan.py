@@ -30,6 +30,8 @@ def plan(*, write: Path | None, **shared: Shared) -> int:
     """
     asked = Asked(**shared)  # type: ignore[arg-type]
     voice = Voice(as_json=asked.as_json)
+    if write is not None:
+        check_writable(write.absolute().parent)
     place, spec = asked.place(), asked.spec()
     site = asked.site(spec, Path())
     state(place, spec, cover(place, spec.posting), voice)
@@ -39,9 +41,6 @@ def plan(*, write: Path | None, **shared: Shared) -> int:
     site = with_checkpoint(site, spec, asked.checkpoint, voice)
 
     from lczmap import assemble, run  # noqa: PLC0415 - brings torch and xarray
-
-    if write is not None:
-        check_writable(write.absolute().parent)
 
     with voice.listening() as tell:
         frozen = run.plan(place, spec, site, tell=tell)

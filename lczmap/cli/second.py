@@ -133,17 +133,26 @@ def tell_image(frozen: Plan, voice: Voice) -> None:
 def with_checkpoint(site: Site, spec: RunSpec, text: str | None, voice: Voice) -> Site:
     """The site with the published checkpoint, fetched where that was asked for; address and size are said first.
 
+    Gigabytes are fetched only where a graph model and a device are there for them; whether the output can be written,
+    the caller has made sure of.
+
     Raises:
+        ModelCardError: no graph model goes with the segmenter.
+        UsageError: there is no such device.
         SourceUnreachableError: it cannot be fetched.
         WeightsError: what came is another file.
     """
     if text != FETCH:
         return site
-    from lczmap.segment.checkpoint import PUBLISHED, fetch_checkpoint  # noqa: PLC0415 - brings torch
+    from lczmap import assemble  # noqa: PLC0415 - brings torch
+    from lczmap.device import choose_device  # noqa: PLC0415
+    from lczmap.segment.checkpoint import PUBLISHED, fetch_checkpoint  # noqa: PLC0415
 
     network = catalog.segmenter_spec(spec.segmenter, spec.segmenter_settings).network
     if network == "slic" or network == "sam-tiny":  # noqa: PLR1714 - so that the type is narrowed
         return site
+    assemble.require_graph_model(spec)
+    choose_device(site.device)
     published, folder = PUBLISHED[network], checkpoint_folder()
     there = (folder / published.name).is_file()
     how = "Using" if there else "Fetching"
