@@ -74,11 +74,18 @@ class Manner:
     """Cut a city's product to its box and margin instead of whole tiles."""
 
 
-def plan(place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody) -> Plan:
+def plan(place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody, besides: LonLatBox | None = None) -> Plan:
     """Freeze everything a map of a place depends on.
 
     Reads the catalogue and a coarse overview of each item, two more where that does not settle its offset; writes
     nothing.
+
+    Args:
+        place: where.
+        spec: the wish.
+        site: where the work happens.
+        tell: hears events.
+        besides: ground that is looked at in the VHR image besides the tiles and what their frames reach.
 
     Raises:
         AreaError: a tile of the place reaches across the antimeridian.
@@ -99,6 +106,7 @@ def plan(place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody) ->
         raise _no_imagery(place, spec, found, broken)
     segmenter = None if image_source is None else assemble.segmenter(spec)
     seen = [tile_outline(tile, vhr_reach(segmenter)) for tile in boxes]
+    seen += [] if besides is None else [besides.polygon]
     image = None if image_source is None else image_source.identify(_around(seen))
     scene_ids = {
         tile: tuple(entry.scene.id for entry in scenes if entry.scene.id in settled) for tile, scenes in chosen.items()

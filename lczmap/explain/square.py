@@ -8,6 +8,7 @@ from datetime import date
 
 import numpy as np
 import shapely
+from shapely.geometry import Polygon
 
 from lczmap import assemble, run
 from lczmap.explain.blank import (
@@ -37,8 +38,9 @@ from lczmap.words.event import Listener, nobody
 from lczmap.words.grid import PIXEL_METRES, TILE_METRES, WINDOW_METRES, WINDOW_PIXELS, PixelGrid, Tile
 from lczmap.words.lcz import CLASS_COUNT
 from lczmap.words.place import LonLatBox, Place, area_place, cover
-from lczmap.words.plan import Plan, TilePlan
+from lczmap.words.plan import VHR_ROOM_METRES, Plan, TilePlan
 from lczmap.words.quality import Quality
+from lczmap.words.segmenter import SegmenterSpec
 from lczmap.words.site import Site
 from lczmap.words.spec import RunSpec
 from lczmap.words.zone import zone_of
@@ -64,10 +66,30 @@ def square_plan(at: LonLat, wish: RunSpec, site: Site, *, sentinel: bool = True,
     epsg = zone_of(*at)
     x, y = middle_of(corner_around(at, epsg))
     # wide enough to hold a post at the finest posting in the tile where the middle lies
-    outline = shapely.transform(shapely.box(x - 45, y - 45, x + 45, y + 45), degrees_from(epsg))
+    outline = _square_around((x, y), 45, epsg)
     place = area_place(outline, slug="square", name=f"{at[0]:.5f},{at[1]:.5f}", epsg=epsg)
     spec = replace(wish, posting=80)
-    return run.plan(place, spec, site, tell=tell) if sentinel else _image_plan(place, spec, site)
+    shown = None if spec.vhr == "none" else image_box((x, y), epsg, assemble.segmenter(spec))
+    return run.plan(place, spec, site, tell=tell, besides=shown) if sentinel else _image_plan(place, spec, site, shown)
+
+
+def image_box(middle: tuple[int, int], epsg: int, segmenter: SegmenterSpec) -> LonLatBox:
+    """All of a VHR image that is looked at for a free square: its frame and what is registered, with room around.
+
+    Args:
+        middle: easting and northing of the square's centre.
+        epsg: the zone.
+        segmenter: cuts the frame.
+    """
+    half = max(segmenter.frame_metres, WINDOW_METRES + 2 * AROUND_METRES) // 2 + VHR_ROOM_METRES
+    west, south, east, north = _square_around(middle, half, epsg).bounds
+    return LonLatBox(west=west, south=south, east=east, north=north)
+
+
+def _square_around(middle: tuple[int, int], half: int, epsg: int) -> Polygon:
+    """A square in degrees, by its centre and half its side in metres."""
+    x, y = middle
+    return shapely.transform(shapely.box(x - half, y - half, x + half, y + half), degrees_from(epsg))
 
 
 def explain_square(plan: Plan, at: LonLat, parts: Parts) -> Explanation:
@@ -109,12 +131,11 @@ def explain_square(plan: Plan, at: LonLat, parts: Parts) -> Explanation:
     )
 
 
-def _image_plan(place: Place, spec: RunSpec, site: Site) -> Plan:
-    """The plan of a square that only a VHR image shows."""
+def _image_plan(place: Place, spec: RunSpec, site: Site, shown: LonLatBox | None) -> Plan:
+    """The plan of a square that only a VHR image shows, which is looked at in a box."""
     source = assemble.vhr(spec, site)
-    if source is None:
+    if source is None or shown is None:
         raise UsageError("Neither Sentinel-2 nor VHR imagery is asked for; name a --source or a --vhr.")
-    west, south, east, north = place.geometry.bounds
     return Plan(
         place=place,
         spec=spec,
@@ -123,7 +144,7 @@ def _image_plan(place: Place, spec: RunSpec, site: Site) -> Plan:
         scenes={},
         tiles=tuple(TilePlan(area=area, scene_ids=()) for area in cover(place, spec.posting)),
         planned=date.today(),  # noqa: DTZ011 - the user's day, in no key
-        vhr=source.identify(LonLatBox(west=west, south=south, east=east, north=north)),
+        vhr=source.identify(shown),
         segmenter=assemble.segmenter(spec),
         sentinel_weight=assemble.sentinel_weight(spec, site),
     )
