@@ -111,3 +111,35 @@ def test_the_report_knows_both_streams(mapped: Path) -> None:
     assert report["vhr"]["cells"]["disagree"] == sum(
         flag["cells"] for flag in report["flags"] if flag["bit"] == Quality.STREAMS_DISAGREE
     )
+
+
+def test_what_stands_on_the_image_alone_is_counted_and_told(
+    ground: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A period of nothing but clouds: a map all the same, and nobody can miss what it rests on."""
+    clouds = SceneMetadata(grid=GRID, taken=datetime(2024, 10, 24, 10, 10, tzinfo=UTC), mgrs="33UUU")
+    write_catalogue(tmp_path / "scenes", [write_tiny_scene(tmp_path / "scenes", clouds, scl=9)])
+    words = ["city", "--aoi", BOX, "--name", "here", "--date", "2024-10", "--source", str(tmp_path / "scenes")]
+    words += ["--out", str(tmp_path), "--vhr", str(ground / "picture.tif"), *SECOND, "--allow-gaps"]
+    assert status_of(words) == 0
+    told = capsys.readouterr().out
+    product = tmp_path / "here" / "2024-10"
+    layers = cube(product)
+    alone = (layers["probabilities_sentinel"][0] == 255) & (layers["probabilities_vhr"][0] != 255)
+    assert int(alone.sum()) == int((layers["lcz"] != 0).sum()) > 0
+    report = json.loads(next(product.glob("*_report.json")).read_text())
+    assert report["vhr"]["cells"]["by_vhr_alone"] == int(alone.sum())
+    (warning,) = [text for text in report["warnings"] if "VHR stream stands alone" in text]
+    assert warning.startswith(f"{int(alone.sum())} of {report['cells']['wanted']} wanted cells")
+    page = next(product.glob("*_report.html")).read_text()
+    assert warning in page
+    assert f"by the VHR stream alone, no usable Sentinel-2: {int(alone.sum())} of" in told
+    assert status_of([*words, "--json"]) == 0  # nothing new to write: read back from the product
+    done = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (done["event"], done["written"], done["vhr_alone"]) == ("done", False, int(alone.sum()))
+
+
+def test_a_map_whose_cells_all_have_sentinel_2_says_nothing_of_standing_alone(mapped: Path) -> None:
+    report = json.loads(next(mapped.glob("*_report.json")).read_text())
+    assert report["vhr"]["cells"]["by_vhr_alone"] == 0
+    assert not [text for text in report["warnings"] if "VHR stream stands alone" in text]

@@ -117,6 +117,31 @@ def test_one_stream_says_nothing_of_a_second(tmp_path: Path) -> None:
         assert not [name for name in raster.tags() if name.startswith(("VHR", "SEGMENTER"))]
 
 
+@pytest.mark.parametrize(("cells", "warned"), [(0, False), (1, True)])
+def test_only_cells_that_are_mapped_by_the_image_alone_are_counted_as_such(
+    tmp_path: Path, cells: int, warned: bool
+) -> None:
+    """Counted are wanted cells with a vote of the image and none of Sentinel-2, not those the other way round."""
+    store, plan = MemoryStore(), with_vhr(aoi_plan(320))
+    request = request_of(plan, tmp_path, vhr=True, store=store)
+    tile = plan.tiles[0]
+    key = map_key(plan, tile)
+    drawn = made_up_map(tile, 320, key, seed=1, vhr=True)
+    assert drawn.sentinel is not None
+    assert drawn.vhr is not None
+    both = (drawn.sentinel[..., 0] != 255) & (drawn.vhr[..., 0] != 255)
+    chosen = tuple(np.argwhere(both & tile.area.wanted)[:cells].T)
+    sentinel = drawn.sentinel.copy()
+    sentinel[chosen] = 255
+    sentinel[(~tile.area.wanted).nonzero()] = 255
+    store.records["map", key] = replace(drawn, sentinel=sentinel).record()
+    product = write_product(request)
+    facts, warnings = report(product)["vhr"], report(product)["warnings"]
+    assert isinstance(facts, dict)
+    assert facts["cells"]["by_vhr_alone"] == product.vhr_alone == cells
+    assert any("stands alone, where" in str(text) for text in warnings) == warned  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("bare", [0, 1])
 def test_a_tile_that_holds_one_stream_only_is_nodata_in_the_other(tmp_path: Path, bare: int) -> None:
     """A record without the second stream among others that have it, whether it comes first or last."""

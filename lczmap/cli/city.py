@@ -129,6 +129,7 @@ def map_and_tell(  # noqa: PLR0913 - what the command's options come down to
             "folder": str(product.folder),
             "files": {role: str(path) for role, path in product.files.items()},
             "nodata_share": round(gaps, 6),
+            "vhr_alone": product.vhr_alone,
             "partial": partial,
             "written": product.written,
         },
@@ -155,6 +156,8 @@ def _summarise(product: "Product", voice: Voice) -> None:
         voice.say(f"  {rest:<28} {km2:9.2f} km2  {percent:5.1f} %")
     if product.nodata:
         voice.say(f"  no class: {product.nodata:,} of {product.wanted:,} cells")
+    if product.vhr_alone:
+        voice.say(f"  by the VHR stream alone, no usable Sentinel-2: {product.vhr_alone:,} of {product.wanted:,} cells")
     for bit, cells in product.flagged.items():
         voice.say(f"  flagged: {MEANINGS[bit]}: {cells:,} of {product.wanted:,} cells")
     if not product.written:

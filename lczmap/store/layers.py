@@ -75,6 +75,8 @@ class Mosaic:
     """Wanted cells by quality bit, those that occur."""
     paired: int
     """Wanted cells with a vote of both streams."""
+    vhr_alone: int
+    """Wanted cells with a vote of the VHR stream only: the Sentinel-2 window is not half clear."""
     registrations: Mapping[str, Registration | None]
     """Where the VHR image lies against Sentinel-2, by tile; None where it cannot be told. Empty without that stream."""
 
@@ -109,7 +111,7 @@ def mosaic_of(request: ProductRequest, extent: Extent, folder: Path) -> Mosaic:
     classes = np.zeros((extent.mosaic.height, extent.mosaic.width), np.uint8)
     cells = np.zeros(CLASS_COUNT, np.int64)
     flagged = dict.fromkeys(Quality, 0)
-    wanted_cells = paired = 0
+    wanted_cells = paired = vhr_alone = 0
     registrations: dict[str, Registration | None] = {}
     with ExitStack() as stack:
         rasters: dict[Layer, DatasetWriter] = {}
@@ -129,7 +131,9 @@ def mosaic_of(request: ProductRequest, extent: Extent, folder: Path) -> Mosaic:
             cells += class_cells(codes[inner][inside])
             if request.plan.vhr is not None:
                 registrations[tile_map.tile.name] = tile_map.registration
-                paired += int(np.count_nonzero(_paired(tile_map)[inner][inside]))
+                by_sentinel, by_vhr = (votes[inner][inside] for votes in _votes(tile_map))
+                paired += int(np.count_nonzero(by_vhr & by_sentinel))
+                vhr_alone += int(np.count_nonzero(by_vhr & ~by_sentinel))
             for bit in Quality:
                 flagged[bit] += int(np.count_nonzero(tile_map.quality[inner][inside] & bit))
     return Mosaic(
@@ -140,6 +144,7 @@ def mosaic_of(request: ProductRequest, extent: Extent, folder: Path) -> Mosaic:
         wanted=wanted_cells,
         flagged={bit: count for bit, count in flagged.items() if count},
         paired=paired,
+        vhr_alone=vhr_alone,
         registrations=registrations,
     )
 
@@ -199,14 +204,12 @@ def _values(tile_map: TileMap, codes: NDArray[np.uint8]) -> Iterator[tuple[Layer
         yield VHR, np.moveaxis(tile_map.vhr, 2, 0)
 
 
-def _paired(tile_map: TileMap) -> NDArray[np.bool_]:
-    """(posts, posts) whether both streams have a vote."""
+def _votes(tile_map: TileMap) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(posts, posts) where the Sentinel and where the VHR stream has a vote; nowhere in a record of one stream."""
     if tile_map.sentinel is None or tile_map.vhr is None:
-        return np.zeros(tile_map.quality.shape, np.bool_)
-    both: NDArray[np.bool_] = (tile_map.sentinel[..., 0] != PROBABILITY_NODATA) & (
-        tile_map.vhr[..., 0] != PROBABILITY_NODATA
-    )
-    return both
+        nowhere = np.zeros(tile_map.quality.shape, np.bool_)
+        return nowhere, nowhere
+    return tile_map.sentinel[..., 0] != PROBABILITY_NODATA, tile_map.vhr[..., 0] != PROBABILITY_NODATA
 
 
 def _raster_window(window: Window) -> RasterWindow:

@@ -268,6 +268,8 @@ def _second_stream(vhr: Table) -> str:
         f"<p>It shows {cells['shown']:,} of the wanted cells ({cells['shown_percent']} %); "
         f"{cells['without_instances']:,} of them hold no instance. Where both streams vote, they name different "
         f"classes in {cells['disagree']:,} of {cells['with_both_votes']:,} cells ({cells['disagree_percent']} %). "
+        f"In {cells['by_vhr_alone']:,} cells ({cells['by_vhr_alone_percent']} %) the VHR stream stands alone, for want "
+        "of a clear Sentinel-2 window. "
         f"Share of the Sentinel stream in the fused probabilities: {_number(vhr['sentinel_weight']):g}.</p>"
     )
     parts = (

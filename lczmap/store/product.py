@@ -103,6 +103,8 @@ class Product:
     """Of these, the ones without a class."""
     flagged: Mapping[Quality, int]
     """Wanted cells by quality bit; bits that no cell has are left out."""
+    vhr_alone: int
+    """Wanted cells that stand on the VHR stream alone, for want of a usable Sentinel-2 window."""
     written: bool
     """Whether this run wrote it; False where an equal one stood there already."""
     seconds: float

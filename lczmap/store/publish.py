@@ -97,6 +97,7 @@ def product_in(folder: Path) -> Product:
     facts, assets = _facts(item), item["assets"]
     cells = facts["lczmap:class_cells"]
     bits = facts["lczmap:quality_cells"]
+    votes = facts.get("lczmap:vhr_cells")
     return Product(
         folder=folder,
         stem=str(item["id"]),
@@ -111,6 +112,7 @@ def product_in(folder: Path) -> Product:
         wanted=_count(facts["lczmap:cells_wanted"]),
         nodata=_count(facts["lczmap:cells_nodata"]),
         flagged={Quality(int(bit)): _count(count) for bit, count in bits.items()} if is_table(bits) else {},
+        vhr_alone=_count(votes.get("by_vhr_alone")) if is_table(votes) else 0,
         written=False,
         seconds=0.0,
     )

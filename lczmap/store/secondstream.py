@@ -7,7 +7,7 @@ from urllib.parse import quote
 from lczmap.store.about import Json, without_paths
 from lczmap.store.layers import Mosaic
 from lczmap.words.plan import Plan
-from lczmap.words.quality import Quality
+from lczmap.words.quality import GAPS_ALLOWED, Quality
 from lczmap.words.vhr import FAR_DAYS, VhrIdentity, VhrPart
 
 FEW_SHOWN = 0.9
@@ -35,7 +35,7 @@ def stream_facts(plan: Plan, mosaic: Mosaic) -> dict[str, Json]:
 
 
 def cell_facts(mosaic: Mosaic) -> dict[str, Json]:
-    """How many of the wanted cells the image shows, how many have its vote, and how many of these are in dispute."""
+    """How many of the wanted cells the image shows, how many have whose vote, and how many of these are in dispute."""
     hidden, empty = (mosaic.flagged.get(bit, 0) for bit in (Quality.NO_VHR, Quality.NO_INSTANCES))
     shown, disputed = mosaic.wanted - hidden, mosaic.flagged.get(Quality.STREAMS_DISAGREE, 0)
     return {
@@ -43,6 +43,8 @@ def cell_facts(mosaic: Mosaic) -> dict[str, Json]:
         "shown_percent": _percent(shown, mosaic.wanted),
         "without_instances": empty,
         "with_both_votes": mosaic.paired,
+        "by_vhr_alone": mosaic.vhr_alone,
+        "by_vhr_alone_percent": _percent(mosaic.vhr_alone, mosaic.wanted),
         "disagree": disputed,
         "disagree_percent": _percent(disputed, mosaic.paired),
     }
@@ -66,6 +68,12 @@ def stream_warnings(plan: Plan, mosaic: Mosaic) -> Iterator[str]:
         yield (
             f"The VHR image does not show {hidden} of {mosaic.wanted} wanted cells "
             f"({_percent(hidden, mosaic.wanted)} %); there the Sentinel stream stands alone (quality bit 16)."
+        )
+    if mosaic.vhr_alone > GAPS_ALLOWED * mosaic.wanted:
+        yield (
+            f"{mosaic.vhr_alone} of {mosaic.wanted} wanted cells ({_percent(mosaic.vhr_alone, mosaic.wanted)} %) have "
+            "no usable Sentinel-2 window: there the VHR stream stands alone, where a map without it would be nodata. "
+            "A longer period may show them to both."
         )
     shifted = [tile for tile, found in mosaic.registrations.items() if found is not None and found.misregistered]
     if shifted:
