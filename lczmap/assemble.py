@@ -18,9 +18,8 @@ from lczmap.pipeline import Parts
 from lczmap.protocols import ImagerySource, TileStore, VhrSource
 from lczmap.store.forgetful import ForgetfulStore
 from lczmap.store.records import FileStore
-from lczmap.things.frames import frames_of
 from lczmap.things.graph import graphs_of
-from lczmap.vhrstream import VhrStream
+from lczmap.vhrstream import VhrStream, shown_frame
 from lczmap.words.errors import BrokenAssetError, ModelCardError, UsageError, WeightsError
 from lczmap.words.modelcard import (
     ModelCard,
@@ -311,20 +310,22 @@ def measured_rate(spec: RunSpec, site: Site) -> float:
     return len(patches) / (time.perf_counter() - began)
 
 
-def measured_frame_rate(plan: Plan, site: Site) -> float:
-    """Frames that the second stream reads, segments and tells here in a second; by one from the place's middle.
+def measured_frame_rate(plan: Plan, site: Site) -> float | None:
+    """Frames that the second stream reads, segments and tells here in a second, by one that the image shows.
+
+    Returns:
+        None where no frame was found that it shows: one without pixels is done at once and tells nothing.
 
     Raises:
         SourceError: the image cannot be read.
     """
     live = second_stream(plan, site)
-    tile = plan.tiles[len(plan.tiles) // 2]
-    image = plan.vhr_of(tile)
-    if live is None or image is None:
+    if live is None:
         return math.inf
-    view = live.source.view(image)
-    frames = list(frames_of(tile.tile, plan.spec.posting, tile.area.wanted, live.segmenter.spec))
-    frame, spent = frames[len(frames) // 2], math.inf
+    shown = shown_frame(plan, live)
+    if shown is None:
+        return None
+    (frame, view), spent = shown, math.inf
     for _ in range(RATED_FRAMES):
         began = time.perf_counter()
         picture = view.read(frame.grid)

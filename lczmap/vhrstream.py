@@ -19,13 +19,15 @@ from lczmap.things.registration import Registration, register
 from lczmap.things.vhr import VhrPixels, VhrView
 from lczmap.words.bands import BAND_NAMES
 from lczmap.words.event import Clock, Event
-from lczmap.words.grid import WINDOW_METRES, posts_across
+from lczmap.words.grid import WINDOW_METRES, PixelGrid, Tile, posts_across
 from lczmap.words.lcz import CLASS_COUNT
 from lczmap.words.plan import Plan, TilePlan
 from lczmap.words.quality import Quality
 
 COVERED_SHARE = 0.5
 """Least share of a cell's square that the image must show."""
+TRIED_FRAMES = 16
+"""Frames that are looked at for one that the image shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +134,42 @@ def _counted(pixels: NDArray[np.bool_], corners: NDArray[np.int64]) -> NDArray[n
     bottom, right = top + WINDOW_METRES, left + WINDOW_METRES
     found: NDArray[np.int64] = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
     return found
+
+
+def shown_frame(plan: Plan, stream: VhrStream) -> tuple[Frame, VhrView] | None:
+    """A frame of which the image shows a cell, and what reads it; None where a few tries find none.
+
+    Tried are frames from the place's middle outwards, evenly spread as far as its edge.
+
+    Raises:
+        SourceError: the image cannot be read.
+    """
+    images = {entry.tile: image for entry in plan.tiles if (image := plan.vhr_of(entry)) is not None and image.parts}
+    frames = [
+        (entry.tile, frame)
+        for entry in plan.tiles
+        if entry.tile in images
+        for frame in frames_of(entry.tile, plan.spec.posting, entry.area.wanted, stream.segmenter.spec)
+    ]
+    views: dict[Tile, VhrView] = {}
+    for index in _outwards([frame.grid for _, frame in frames]):
+        tile, frame = frames[index]
+        if tile not in views:
+            views[tile] = stream.source.view(images[tile])
+        if covered_cells(views[tile].read(frame.grid), frame.corners).any():
+            return frame, views[tile]
+    return None
+
+
+def _outwards(grids: Sequence[PixelGrid]) -> Sequence[int]:
+    """Numbers of at most `TRIED_FRAMES` grids: the one in the middle of them all, then ever further out."""
+    if not grids:
+        return []
+    corners = np.array([(grid.west, grid.north) for grid in grids])
+    middle = (corners.min(axis=0) + corners.max(axis=0)) / 2
+    order = np.argsort(((corners - middle) ** 2).sum(axis=1), kind="stable")
+    spread = np.linspace(0, len(grids) - 1, min(len(grids), TRIED_FRAMES)).round().astype(int)
+    return [int(number) for number in order[spread]]
 
 
 def _cut(

@@ -37,10 +37,10 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def write_picture(path: Path, *, seed: int) -> None:
+def write_picture(path: Path, *, seed: int, west: float = GRID.west) -> None:
     colours = np.random.default_rng(seed).integers(1, 255, (3, 64, 42), np.uint8).repeat(10, axis=1).repeat(10, axis=2)
     shape = {"driver": "GTiff", "width": 420, "height": 640, "count": 3, "dtype": "uint8", "crs": "EPSG:32633"}
-    with rasterio.open(path, "w", transform=Affine(2, 0, GRID.west, 0, -2, GRID.north), **shape) as raster:
+    with rasterio.open(path, "w", transform=Affine(2, 0, west, 0, -2, GRID.north), **shape) as raster:
         raster.write(colours)
         raster.update_tags(TIFFTAG_DATETIME="2024:06:01 12:00:00", TIFFTAG_COPYRIGHT="Somebody up there")
 
@@ -143,3 +143,20 @@ def test_a_map_whose_cells_all_have_sentinel_2_says_nothing_of_standing_alone(ma
     report = json.loads(next(mapped.glob("*_report.json")).read_text())
     assert report["vhr"]["cells"]["by_vhr_alone"] == 0
     assert not [text for text in report["warnings"] if "VHR stream stands alone" in text]
+
+
+@pytest.mark.parametrize(("metres_east", "known"), [(0, True), (6000, False)])
+def test_a_plan_tells_how_long_it_segments_only_by_what_the_image_shows(
+    ground: Path, tmp_path: Path, metres_east: int, known: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A picture of the same tile that shows none of its wanted cells is cut in no time, which tells nothing."""
+    write_picture(tmp_path / "picture.tif", seed=3, west=GRID.west + metres_east)
+    words = ["plan", "--aoi", BOX, "--date", "2024-10", "--source", str(ground / "scenes"), *SECOND, "--vhr"]
+    assert status_of([*words, str(tmp_path / "picture.tif")]) == 0
+    told = capsys.readouterr().out
+    assert ("to segment on this machine" in told) == known
+    assert ("to segment: not known" in told) != known
+    assert status_of([*words, str(tmp_path / "picture.tif"), "--json"]) == 0
+    facts = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (plan,) = [each for each in facts if each["event"] == "plan"]
+    assert (plan["segment_seconds"] is not None) == known

@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import get_args
 
 import pytest
 
+from lczmap.segment.checkpoint import PUBLISHED
 from lczmap.segment.prompts import window_points
 from lczmap.things.frames import frames_of
 from lczmap.words.estimate import estimate
 from lczmap.words.grid import POSTINGS, Posting
-from lczmap.words.segmenter import SegmenterSpec, SegmentMode
+from lczmap.words.segmenter import SegmenterNetwork, SegmenterSpec, SegmentMode
 from tests.plans import EAST, WEST, border_posts, plan_of_tiles, scene, with_vhr
 
 
@@ -49,6 +51,26 @@ def test_the_second_stream_is_counted_as_it_is_cut(posting: Posting, mode: Segme
     )
     assert told.prompts == pytest.approx(by_hand, rel=0.1)
     assert told.vhr_gigabytes == pytest.approx(len(frames) * 3 * spec.frame_metres**2 / 1e9)
+
+
+@pytest.mark.parametrize("network", get_args(SegmenterNetwork))
+def test_memory_holds_what_cuts_the_image(network: SegmenterNetwork) -> None:
+    alone = plan_of_tiles(320, {WEST: [(0, 0)]}, [scene()])
+    both = replace(with_vhr(alone), segmenter=SegmenterSpec(name="a", network=network))
+    many = replace(both, tiles=plan_of_tiles(320, {WEST: [(0, 0), (9, 9)]}, [scene()]).tiles)
+    one, two, more = (estimate(plan, patches_per_second=10).memory_gigabytes for plan in (alone, both, many))
+    assert two == more
+    least = {"slic": 0.04, "sam-tiny": 0.6} | {name: file.size / 1e9 + 1 for name, file in PUBLISHED.items()}
+    assert least[network] <= two - one + 1e-9 < least[network] + 1.1
+
+
+def test_a_rate_that_is_not_known_gives_a_time_that_is_not_known() -> None:
+    told = estimate(
+        with_vhr(plan_of_tiles(320, {WEST: [(0, 0)]}, [scene()])), patches_per_second=10, frames_per_second=None
+    )
+    assert told.frames == 1
+    assert told.segment_seconds is None
+    assert told.seconds == 0.1
 
 
 def test_one_stream_segments_nothing() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lczmap import run
+from lczmap import assemble, run
 from lczmap.pipeline import Parts, interpret, observed
 from lczmap.testing.fakes import (
     ColourSegmenter,
@@ -27,13 +27,14 @@ from lczmap.things.instances import Instances, no_instances
 from lczmap.things.maps import TileMap, map_of
 from lczmap.things.probabilities import encode, fuse
 from lczmap.things.registration import Registration
-from lczmap.vhrstream import VhrStream, covered_cells
+from lczmap.vhrstream import TRIED_FRAMES, VhrStream, covered_cells, shown_frame
 from lczmap.words.event import Event
-from lczmap.words.grid import POSTINGS, PixelGrid, Posting, posts_across
+from lczmap.words.grid import POSTINGS, PixelGrid, Posting, Tile, posts_across
 from lczmap.words.plan import Plan, map_key
 from lczmap.words.quality import Quality
 from lczmap.words.segmenter import SegmenterSpec
-from tests.plans import WEST, border_posts, plan_of_tiles, scene
+from lczmap.words.site import Site
+from tests.plans import EAST, WEST, border_posts, plan_of_tiles, scene
 
 WEIGHT = 0.6
 NOTICED = Quality.NO_VHR | Quality.NO_INSTANCES | Quality.STREAMS_DISAGREE | Quality.VHR_FAR_IN_TIME
@@ -236,6 +237,62 @@ def test_half_a_square_is_enough() -> None:
     picture[:, 480:, 1] = 3
     corners = np.array([[0, 320], [0, 319], [640, 640]])
     np.testing.assert_array_equal(covered_cells(picture, corners), [True, False, True])
+
+
+def streams_of(plan: Plan, hole: tuple[int, int, int, int] | None) -> tuple[Plan, PaintedVhr, VhrStream]:
+    image = PaintedVhr(hole=hole)
+    live = parts(plan, image).vhr
+    assert live is not None
+    return paired(plan), image, live
+
+
+def whole(*tiles: Tile) -> Plan:
+    return plan_of_tiles(320, {tile: list(itertools.product(range(40), range(40))) for tile in tiles}, [scene()])
+
+
+def test_a_frame_that_is_timed_is_one_that_the_image_shows() -> None:
+    """Though the middle is black, and most of the place."""
+    west, _, _, _ = WEST.bounds
+    _, bottom, east, top = EAST.bounds
+    plan, image, live = streams_of(whole(WEST, EAST), (west - 999, bottom - 999, east - 4000, top + 999))
+    shown = shown_frame(plan, live)
+    assert shown is not None
+    frame, view = shown
+    assert covered_cells(view.read(frame.grid), frame.corners).any()
+    assert 1 < len(image.looked) - 1 <= TRIED_FRAMES
+    first = image.looked[0]
+    assert abs(first.west + first.width / 2 - EAST.bounds[0]) < 640
+
+
+def test_where_the_middle_is_shown_one_look_is_enough() -> None:
+    plan, image, live = streams_of(whole(WEST), None)
+    assert shown_frame(plan, live) is not None
+    assert len(image.looked) == 1
+
+
+def test_an_image_that_shows_nothing_has_no_frame_to_time() -> None:
+    west, bottom, east, top = WEST.bounds
+    plan, image, live = streams_of(whole(WEST), (west - 999, bottom - 999, east + 999, top + 999))
+    assert shown_frame(plan, live) is None
+    assert len(image.looked) == TRIED_FRAMES
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_black_window_is_never_timed(dark: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    west, bottom, east, top = WEST.bounds
+    hole = (west - 999, bottom - 999, east + 999 if dark else east - 4000, top + 999)
+    plan, _, live = streams_of(whole(WEST), hole)
+    seen: list[bool] = []
+
+    class Watched(ColourSegmenter):
+        def segment(self, pictures: NDArray[np.uint8], reaches: Sequence[Reach]) -> Sequence[Instances]:
+            seen.extend(bool(picture.any()) for picture in pictures)
+            return super().segment(pictures, reaches)
+
+    monkeypatch.setattr("lczmap.assemble.second_stream", lambda *_: replace(live, segmenter=Watched()))
+    rate = assemble.measured_frame_rate(plan, Site())
+    assert (rate is None) == dark
+    assert seen == ([] if dark else [True] * assemble.RATED_FRAMES)
 
 
 def test_a_long_tile_tells_how_far_it_is() -> None:

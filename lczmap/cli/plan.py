@@ -44,7 +44,8 @@ def plan(*, write: Path | None, **shared: Shared) -> int:
 
     with voice.listening() as tell:
         frozen = run.plan(place, spec, site, tell=tell)
-    patches, frames = assemble.measured_rate(spec, site), math.inf
+    patches = assemble.measured_rate(spec, site)
+    frames: float | None = math.inf
     if frozen.vhr is not None:
         voice.say("Timing the segmenter on a window of the VHR image ...")
         frames = assemble.measured_frame_rate(frozen, site)
@@ -79,8 +80,11 @@ def _tell(frozen: Plan, reckoned: Estimate, voice: Voice) -> None:
     _tell_second_stream(frozen, reckoned, voice)
     voice.say(f"Stored     about {reckoned.stored_gigabytes:.2g} GB")
     voice.say(f"Memory     about {reckoned.memory_gigabytes:.1f} GB")
-    cut = f", {_spell(reckoned.segment_seconds)} to segment" if frozen.vhr is not None else ""
+    segment = reckoned.segment_seconds
+    cut = f", {_spell(segment)} to segment" if frozen.vhr is not None and segment is not None else ""
     voice.say(f"Time       about {_spell(reckoned.seconds)} to classify{cut} on this machine, plus reading")
+    if segment is None:
+        voice.say("           and to segment: not known, the image shows none of the windows that were looked at")
     skipped = [asdict(entry) for entry in frozen.skipped]
     voice.fact("plan", {**asdict(reckoned), "unmasked": unmasked, "skipped": skipped})
 

@@ -1,6 +1,7 @@
 """What a plan will take, from what is known before a pixel is read."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from lczmap.words.bands import BANDS
 from lczmap.words.grid import WINDOW_METRES, Tile
 from lczmap.words.plan import Plan
+from lczmap.words.segmenter import SegmenterNetwork
 
 COMPRESSION = 0.95
 """Bytes on the wire per byte of uint16 pixels, as deflated COGs of a real city without predictor have it."""
@@ -19,6 +21,19 @@ STACK_BYTES = 1 << 30
 """Bytes of looks held at a time; beyond that a tile is made in strips."""
 BASE_MEGABYTES = 900
 """Resident memory of an idle process with PyTorch, xarray and GDAL loaded."""
+VIT_MEGABYTES = 2000
+"""Allowance for what one of Meta's networks computes with: attention between 64 x 64 tokens in some 12 to 16 heads,
+and the masks decoded at once. An estimate, not measured."""
+SEGMENT_MEGABYTES: Mapping[SegmenterNetwork, int] = {
+    "slic": 100,
+    "sam-tiny": 600,
+    "vit_b": 375 + VIT_MEGABYTES,
+    "vit_l": 1250 + VIT_MEGABYTES,
+    "vit_h": 2565 + VIT_MEGABYTES,
+}
+"""Resident memory that the second stream adds, by what cuts, whatever the number of cells. Measured for `sam-tiny` on
+two threads (0.6 GB), for `slic` on a run of a few cells (0.04 GB); of Meta's networks it is the size of their weights
+in float32 and the allowance."""
 RECORD_BYTES_PER_PIXEL = 18
 """Bytes of a stored composite a pixel: ten bands, looks and provenance, deflated; 14 simulated, 18 on a real city."""
 
@@ -47,17 +62,19 @@ class Estimate:
     """Prompts of all these; 0 where the segmenter takes none."""
     vhr_gigabytes: float = 0.0
     """Pixels of the VHR image that the frames show, before compression."""
-    segment_seconds: float = 0.0
-    """Time to segment and to classify the graphs, at the measured rate; reading comes on top."""
+    segment_seconds: float | None = 0.0
+    """Time to segment and to classify the graphs, at the measured rate; reading comes on top. None where no rate could
+    be measured."""
 
 
-def estimate(plan: Plan, *, patches_per_second: float, frames_per_second: float = math.inf) -> Estimate:
+def estimate(plan: Plan, *, patches_per_second: float, frames_per_second: float | None = math.inf) -> Estimate:
     """Reckon what a plan will take.
 
     Args:
         plan: the plan.
         patches_per_second: rate of the classifier on this machine.
-        frames_per_second: rate of the segmenter on this machine, where the plan has a VHR image.
+        frames_per_second: rate of the segmenter on this machine, where the plan has a VHR image; None where it could
+            not be measured.
     """
     frames = _frames(plan)
     posts = sum(entry.area.count for entry in plan.tiles)
@@ -67,6 +84,7 @@ def estimate(plan: Plan, *, patches_per_second: float, frames_per_second: float 
     widest = max(pixels.values(), default=0)
     # the stack of looks, the finished composite and the one read ahead
     memory = BASE_MEGABYTES * 1e6 + min(widest * looks * LOOK_BYTES, STACK_BYTES) + 2 * widest * 2 * len(BANDS)
+    memory += SEGMENT_MEGABYTES[plan.segmenter.network] * 1e6 if plan.segmenter is not None else 0
     return Estimate(
         tiles=len(plan.tiles),
         cells=posts,
@@ -78,7 +96,7 @@ def estimate(plan: Plan, *, patches_per_second: float, frames_per_second: float 
         frames=frames,
         prompts=round(frames * _prompts_of_a_frame(plan)),
         vhr_gigabytes=frames * _bytes_of_a_frame(plan) / 1e9,
-        segment_seconds=frames / frames_per_second,
+        segment_seconds=None if frames_per_second is None else frames / frames_per_second,
     )
 
 
