@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import logging
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from pyproj import Transformer
 
 from lczmap.catalog import offered_vhr, vhr_rules, vhr_sources
 from lczmap.imagery.vhr import VhrImagery, vhr_source
-from lczmap.imagery.vhr_find import StacItems, TileService
+from lczmap.imagery.vhr_find import RemoteFile, StacItems, TileService
 from lczmap.imagery.vhr_parts import StacPieces
-from lczmap.words.errors import LczmapError, NoImageryError, SourceError, SourceNameError
+from lczmap.words.errors import LczmapError, NoImageryError, SourceError, SourceNameError, SourceUnreachableError
 from lczmap.words.place import LonLatBox
 from lczmap.words.vhr import VhrRules
 from tests.vhr_pictures import EPSG, NORTH, WEST, Sheet, box, grid, write
@@ -158,6 +159,70 @@ def test_a_raster_at_an_address_goes_by_size_and_tag_and_not_by_its_query(tmp_pa
         with pytest.raises(LczmapError) as refused:
             vhr_source(f"{web.address}/new.tif?sig=wrong{KEY}").identify(box(100))
         assert KEY not in str(caught.value) + str(refused.value)
+
+
+@dataclass(kw_only=True)
+class Moody:
+    """A server of pictures whose answers to a question for one byte may fail, or hold no tag."""
+
+    root: Path
+    tagged: bool = True
+    failures: int = 0
+    """How many questions are refused from now on."""
+
+    def __call__(self, request: Request) -> Answer:
+        answer, asked = a_file(self.root, request), request.headers.get("range") == "bytes=0-0"
+        if asked and self.failures:
+            self.failures -= 1
+            return Answer(status=503)
+        tag = {"ETag": '"one"'} if self.tagged else {}
+        return Answer(status=answer.status, body=answer.body, headers={**answer.headers, **tag})
+
+
+def at_address(address: str) -> VhrImagery:
+    rules = vhr_rules(address)
+    return VhrImagery(rules, RemoteFile(rules=rules, typed=address, backoff_seconds=0.0))
+
+
+def test_a_failure_that_passes_makes_no_other_raster_of_one_at_an_address(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    server = Moody(root=tmp_path, failures=1)
+    with serving(server) as web:
+        source = at_address(f"{web.address}/new.tif?sig={KEY}")
+        identity = source.identify(box(100))
+        assert identity.parts[0].digest.endswith("etag:one")
+        server.failures = 2
+        assert (source.view(identity).read(grid(60)) == 150).all()
+
+
+def test_a_server_that_keeps_failing_is_unreachable_and_not_another_raster(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    server = Moody(root=tmp_path)
+    with serving(server) as web:
+        source = at_address(f"{web.address}/new.tif?sig={KEY}")
+        identity = source.identify(box(100))
+        server.failures = 100
+        with pytest.raises(SourceUnreachableError, match="503") as failed:
+            source.view(identity)
+    assert failed.value.retryable
+    assert KEY not in str(failed.value)
+    with pytest.raises(SourceUnreachableError) as gone:
+        source.view(identity)
+    assert KEY not in str(gone.value)
+
+
+def test_a_raster_is_compared_by_the_sign_it_was_frozen_with(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    server = Moody(root=tmp_path, tagged=False)
+    with serving(server) as web:
+        identity = at_address(f"{web.address}/new.tif").identify(box(100))
+        assert identity.parts[0].digest.startswith("overview:")
+        server.tagged = True
+        assert (at_address(f"{web.address}/new.tif").view(identity).read(grid(60)) == 150).all()
+    write(tmp_path / "new.tif", np.full((3, 640, 640), 151, np.uint8), Sheet())
+    # elsewhere, since GDAL remembers what an address held
+    with serving(server) as web, pytest.raises(SourceError, match="no longer the one"):
+        at_address(f"{web.address}/new.tif").view(identity)
 
 
 def mercator_tile(level: int, column: int, row: int) -> tuple[np.ndarray, np.ndarray]:

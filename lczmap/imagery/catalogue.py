@@ -25,25 +25,34 @@ from lczmap.words.place import LonLatBox
 
 PAGE = 100
 """Items a page of an API."""
+PASSING = frozenset({408, 429, 500, 502, 503, 504})
+"""Statuses of HTTP that may pass: asking again may help."""
 
 _TIMEOUT = (10.0, 60.0)
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _DEEPEST = 32
 
 
 def patient_io(*, backoff_seconds: float = 1.0) -> StacApiIO:
-    """A STAC reader that tries again: longest when asked to wait (429) or refused by a server (5xx)."""
-    retries = Retry(
+    """A STAC reader that tries again."""
+    return StacApiIO(timeout=_TIMEOUT, max_retries=patience(backoff_seconds))
+
+
+def patience(backoff_seconds: float) -> Retry:
+    """How often to try again: longest when asked to wait (429) or refused by a server (5xx).
+
+    Args:
+        backoff_seconds: wait before the third attempt, doubled before each one after.
+    """
+    return Retry(
         total=5,
         connect=2,
         read=2,
         backoff_factor=backoff_seconds,
         backoff_max=30,
-        status_forcelist=_PASSING,
+        status_forcelist=PASSING,
         allowed_methods=None,
         raise_on_status=False,
     )
-    return StacApiIO(timeout=_TIMEOUT, max_retries=retries)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +217,7 @@ class Catalogue:
 
     def _failed(self, error: APIError) -> LczmapError:
         status = getattr(error, "status_code", None)  # absent where there was no answer at all
-        if status is not None and status not in _PASSING:
+        if status is not None and status not in PASSING:
             return self._no_stac(f"HTTP status {status}")
         if isinstance(error.__context__, UnicodeDecodeError):
             return self._no_stac("its answer is no text")

@@ -126,7 +126,7 @@ class VhrImagery:
                 raise SourceError(
                     f"The VHR raster {part.id} is not there any more; make a new plan instead of replaying this one."
                 )
-            if self._place.kind != "tiles" and self._digest(here[part.id]) != part.digest:
+            if self._place.kind != "tiles" and self._digest(here[part.id], part.digest) != part.digest:
                 raise SourceError(
                     f"The VHR raster {part.id} is no longer the one that was planned with (its digest differs); give "
                     "that one, or make a new plan."
@@ -227,8 +227,8 @@ class VhrImagery:
         except (SourceNameError, BrokenAssetError):
             return False
 
-    def _digest(self, piece: Piece) -> str:
-        return self._place.digest(piece, self._rasters)
+    def _digest(self, piece: Piece, like: str = "") -> str:
+        return self._place.digest(piece, self._rasters, like)
 
     def _nothing(self) -> NoImageryError:
         return NoImageryError(

@@ -5,7 +5,6 @@ Four places with one face, `Place`: what meets a box, what was once found, and b
 
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import requests
 import shapely
 from rasterio.io import DatasetReader
 
@@ -22,6 +20,7 @@ from lczmap.imagery.vhr_open import OpenRasters
 from lczmap.imagery.vhr_parts import Piece, StacPieces, files_of, sha256_of
 from lczmap.imagery.vhr_raster import day_in
 from lczmap.imagery.vhr_tiles import description_of, filled
+from lczmap.imagery.vhr_told import size_and_tag
 from lczmap.words.errors import SourceNameError
 from lczmap.words.place import LonLatBox
 from lczmap.words.vhr import VhrKind, VhrRules
@@ -29,7 +28,7 @@ from lczmap.words.vhr_address import is_address
 
 WORLD = shapely.box(-180, -90, 180, 90)
 """Where a raster may lie that was not looked at yet."""
-_TIMEOUT = (10.0, 60.0)
+_OVERVIEW = "overview:"
 
 
 class Place(Protocol):
@@ -61,8 +60,13 @@ class Place(Protocol):
         """
         ...
 
-    def digest(self, piece: Piece, rasters: OpenRasters) -> str:
+    def digest(self, piece: Piece, rasters: OpenRasters, like: str = "") -> str:
         """What a piece's bytes go by.
+
+        Args:
+            piece: the piece.
+            rasters: opens it.
+            like: what it went by before, for one of the same kind; empty for the best there is.
 
         Raises:
             LczmapError: they cannot be read.
@@ -109,7 +113,7 @@ class DiskFiles:
             return [replace(piece, id=ids[0]) for piece in found.values()]
         return [found[name] for name in ids if name in found]
 
-    def digest(self, piece: Piece, rasters: OpenRasters) -> str:
+    def digest(self, piece: Piece, rasters: OpenRasters, like: str = "") -> str:  # noqa: ARG002 - of one kind
         """SHA-256 of the file, or of all files it is made of (a VRT's sources, overviews, masks) under their names."""
         files = rasters.read(piece.asset, lambda raster: [Path(name) for name in raster.files])
         mine = sorted({path for path in files if path.is_file() and path.suffix != ".xml"} | {Path(piece.asset.href)})
@@ -163,9 +167,9 @@ class StacItems:
         """Items by id."""
         return self.pieces.fetch(ids, today)
 
-    def digest(self, piece: Piece, rasters: OpenRasters) -> str:
+    def digest(self, piece: Piece, rasters: OpenRasters, like: str = "") -> str:
         """SHA-256 of a file on disk, else the item's id and when it was updated."""
-        return piece.digest if is_address(piece.asset.href) else self.disk.digest(piece, rasters)
+        return piece.digest if is_address(piece.asset.href) else self.disk.digest(piece, rasters, like)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +184,8 @@ class RemoteFile:
     """Always."""
     on_disk: bool = True
     """Its header is read, as a file's on disk."""
+    backoff_seconds: float = 1.0
+    """Wait before the third time that its server is asked, doubled before each one after."""
 
     def find(self, box: LonLatBox | None, today: date) -> list[Piece]:  # noqa: ARG002 - its header tells where it lies
         """The one piece."""
@@ -197,9 +203,16 @@ class RemoteFile:
         """The one piece."""
         return self.find(None, today)
 
-    def digest(self, piece: Piece, rasters: OpenRasters) -> str:
-        """Size and ETag as its server tells them; of a server that does not, SHA-256 of the coarsest overview."""
-        return _told(filled(self.typed)) or f"overview:{rasters.read(piece.asset, _overview_sum)}"
+    def digest(self, piece: Piece, rasters: OpenRasters, like: str = "") -> str:
+        """Size and ETag as its server tells them; of a server that does not, SHA-256 of the coarsest overview.
+
+        Raises:
+            SourceUnreachableError: the server does not answer after retries.
+            SourceError: it refuses access, or has the raster no more.
+        """
+        asked = not like.startswith(_OVERVIEW) and self.rules.url.startswith("http")
+        told = size_and_tag(filled(self.typed), piece.asset, backoff_seconds=self.backoff_seconds) if asked else None
+        return told or f"{_OVERVIEW}{rasters.read(piece.asset, _overview_sum)}"
 
     def sign(self, href: str) -> str:  # noqa: ARG002 - there is but one
         """The address to open."""
@@ -239,7 +252,7 @@ class TileService:
         """The one piece, where it is the template that was identified."""
         return [piece for piece in self.find(None, today) if piece.id in ids]
 
-    def digest(self, piece: Piece, rasters: OpenRasters) -> str:  # noqa: ARG002 - there is nothing to read
+    def digest(self, piece: Piece, rasters: OpenRasters, like: str = "") -> str:  # noqa: ARG002 - nothing to read
         """The day it is asked."""
         return piece.digest
 
@@ -249,20 +262,6 @@ class TileService:
 
     def forget(self, href: str) -> None:
         """Nothing to forget."""
-
-
-def _told(address: str) -> str | None:
-    """Size and ETag as a server tells them of one byte; None where it does not."""
-    if not address.startswith("http"):
-        return None
-    try:
-        with requests.get(address, headers={"Range": "bytes=0-0"}, stream=True, timeout=_TIMEOUT) as answer:
-            whole = re.search(r"/(\d+)$", answer.headers.get("Content-Range", ""))
-            size = whole[1] if whole else answer.headers.get("Content-Length")
-            tag = answer.headers.get("ETag")
-            return f"size:{size},etag:{tag.strip(chr(34))}" if answer.ok and size and tag else None
-    except requests.RequestException:
-        return None
 
 
 def _overview_sum(raster: DatasetReader) -> str:
