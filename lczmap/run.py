@@ -51,7 +51,7 @@ class Mapped:
 
 
 def left_out(frozen: Plan, error: LczmapError) -> Plan:
-    """The plan without the item that an error blames.
+    """The plan without the item or VHR raster that an error blames.
 
     Raises:
         LczmapError: the error itself, where it blames no item or a tile would be left without any.
@@ -116,14 +116,14 @@ def plan(place: Place, spec: RunSpec, site: Site, *, tell: Listener = nobody, be
         spec=spec,
         source=imagery.rules,
         models=models,
-        vhr=image,
+        vhr=None if image is None else replace(image, refused=()),
         segmenter=segmenter,
         sentinel_weight=assemble.sentinel_weight(spec, site),
         scenes={key: entry.scene for key, entry in settled.items()},
         items={key: entry.item for key, entry in settled.items()},
         tiles=tuple(TilePlan(area=area, scene_ids=scene_ids[area.tile]) for area in areas),
         planned=date.today(),  # noqa: DTZ011 - the user's day, in no key
-        skipped=(*found.skipped, *broken),
+        skipped=(*found.skipped, *broken, *(() if image is None else image.refused)),
     )
 
 
@@ -162,11 +162,11 @@ def _check_image(frozen: Plan, site: Site) -> None:
 def map_tiles(frozen: Plan, parts: Parts, *, tell: Listener = nobody) -> Mapped:
     """Map every tile that has no record yet, reading one tile ahead.
 
-    An item that turns out to be unreadable leaves the whole plan, so that neighbouring tiles still agree, and the
-    tiles that held it are mapped without it.
+    An item or VHR raster that turns out to be unreadable leaves the whole plan, so that neighbouring tiles still
+    agree, and the tiles that held it are mapped without it.
 
     Raises:
-        BrokenAssetError: an item is unreadable and a tile has no other.
+        BrokenAssetError: an item is unreadable and a tile has no other, or the VHR image has no other raster.
     """
     computed, parts = 0, replace(parts, clock=Clock(tell))
     while True:
@@ -178,9 +178,10 @@ def map_tiles(frozen: Plan, parts: Parts, *, tell: Listener = nobody) -> Mapped:
                 text = f"tile {tile.tile.name}: {cells} from {scenes}"
                 tell(Event(stage="interpret", text=text, done=done, total=len(frozen.tiles)))
         except BrokenAssetError as error:
-            if error.item_id not in frozen.scenes:
+            lesser = left_out(frozen, error)
+            if lesser is frozen:  # the plan does not hold it: another try would end the same way
                 raise
-            frozen = left_out(frozen, error)
+            frozen = lesser
             log.warning("%s It is left out and the run goes on.", error)
             tell(Event(stage="observe", text=f"leaving out {error.item_id}: {error}"))
         else:

@@ -18,7 +18,9 @@ from lczmap.pipeline import Parts
 from lczmap.testing.fakes import ColourSegmenter, GroundImagery, HashClassifier, HashGraphs, MemoryStore, fake_card
 from lczmap.things.maps import TileMap, map_of
 from lczmap.vhrstream import VhrStream
+from lczmap.words.errors import BrokenAssetError
 from lczmap.words.grid import Tile
+from lczmap.words.manifest import manifest_of, plan_of
 from lczmap.words.period import parse_period
 from lczmap.words.place import LonLatBox, tile_outline
 from lczmap.words.plan import Plan, map_key, vhr_reach
@@ -181,3 +183,54 @@ def test_an_image_is_as_far_as_what_newer_parts_leave_open() -> None:
     assert image(*new, replace(old, box=None)).days_from(period) != 0
     assert image(*new, old).taken == (date(2012, 5, 1), date(2023, 5, 1))
     assert image().days_from(period) is None
+
+
+def cut_short(path: Path) -> None:
+    """Leave of a raster its header and first rows."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+
+
+def test_an_unreadable_raster_of_an_image_leaves_the_plan_and_the_run_goes_on(tmp_path: Path) -> None:
+    """It shows only while a tile is mapped; what is left is the map of the others."""
+    sheet(tmp_path / "north" / "new_20230501.tif", WEST, 1)
+    sheet(tmp_path / "old_20230101.tif", WEST, 2)
+    cut_short(tmp_path / "north" / "new_20230501.tif")
+    # as a plan from before the raster broke holds it
+    healthy = frozen(tmp_path, WEST)
+    part = VhrPart(id="north/new_20230501.tif", digest="", taken=date(2023, 5, 1))
+    assert healthy.vhr is not None
+    assert [entry.id for entry in healthy.vhr.refused] == [part.id]
+    source = vhr_source(str(tmp_path))
+    digest = source._place.digest(source._place.fetch([part.id], date(2026, 1, 1))[0], source._rasters)
+    image = replace(healthy.vhr, parts=(replace(part, digest=digest), *healthy.vhr.parts), refused=())
+    live = Parts(
+        imagery=GroundImagery(rules=healthy.source),
+        sentinel=HashClassifier(card=fake_card()),
+        store=MemoryStore(),
+        vhr=VhrStream(
+            source=source, segmenter=ColourSegmenter(), graphs=HashGraphs(card=fake_card("fake-gcn", role="graph"))
+        ),
+    )
+    done = run.map_tiles(replace(healthy, vhr=image), live)
+    assert [entry.id for entry in done.plan.skipped] == [part.id]
+    assert str(tmp_path) not in done.plan.skipped[0].reason
+    assert done.keys == {WEST.name: map_key(healthy, healthy.tiles[0])}
+    assert plan_of(manifest_of(done.plan)).skipped == done.plan.skipped
+    alone = replace(healthy, vhr=replace(image, parts=image.parts[:1]))
+    with pytest.raises(BrokenAssetError, match="new_20230501"):
+        run.map_tiles(alone, replace(live, store=MemoryStore()))
+
+
+def test_what_cannot_be_used_of_a_folder_is_named_with_its_reason(tmp_path: Path) -> None:
+    sheet(tmp_path / "a.tif", WEST, 1)
+    (tmp_path / "b.tif").write_bytes(b"II*\0rubbish")
+    with rasterio.open(tmp_path / "a.tif") as raster:
+        shape = {**raster.profile, "count": 1}
+        with rasterio.open(tmp_path / "heights.tif", "w", **shape) as heights:
+            heights.write(raster.read([1]))
+    image = frozen(tmp_path, WEST).vhr
+    assert image is not None
+    assert [part.id for part in image.parts] == ["a.tif"]
+    assert [entry.id for entry in image.refused] == ["b.tif", "heights.tif"]
+    assert "expected 3 or 4" in image.refused[1].reason
+    assert not any(str(tmp_path) in entry.reason for entry in image.refused)

@@ -136,6 +136,26 @@ def test_an_older_picture_is_not_opened_where_a_newer_one_shows_everything(tmp_p
         assert web.asked["/old.tif"] == 0
 
 
+def test_a_raster_of_a_catalogue_that_is_gone_is_left_out_and_named(tmp_path: Path) -> None:
+    pictures(tmp_path)
+
+    def answering(request: Request) -> Answer:
+        root = f"http://{request.headers['host']}"
+        days = {"a": ("2019-05-01", "old"), "b": ("2022-06-01", "new"), "c": ("2020-06-01", "gone")}
+        links = [{"rel": "item", "href": f"{root}/{name}.json"} for name in days]
+        bodies = {f"/{name}.json": item(name, day, f"{root}/{file}.tif") for name, (day, file) in days.items()}
+        bodies["/flights.json"] = {**collection([]), "links": links}
+        return as_json(bodies[request.path]) if request.path in bodies else a_file(tmp_path, request)
+
+    write(tmp_path / "new.tif", np.zeros((3, 640, 640), np.uint8), Sheet(), nodata=0)
+    with serving(answering) as web:
+        source = vhr_source(f"{web.address}/flights.json")
+        identity = source.identify(box(100))
+        assert [part.id for part in identity.parts] == ["b", "a"]
+        assert [entry.id for entry in identity.refused] == ["c"]
+        assert (source.view(identity).read(grid(60)) == 50).all()
+
+
 def test_a_raster_at_an_address_goes_by_size_and_tag_and_not_by_its_query(tmp_path: Path) -> None:
     pictures(tmp_path)
     tag = "one"

@@ -136,6 +136,7 @@ def _image_plan(place: Place, spec: RunSpec, site: Site, shown: LonLatBox | None
     source = assemble.vhr(spec, site)
     if source is None or shown is None:
         raise UsageError("Neither Sentinel-2 nor VHR imagery is asked for; name a --source or a --vhr.")
+    image = source.identify(shown)
     return Plan(
         place=place,
         spec=spec,
@@ -144,7 +145,8 @@ def _image_plan(place: Place, spec: RunSpec, site: Site, shown: LonLatBox | None
         scenes={},
         tiles=tuple(TilePlan(area=area, scene_ids=()) for area in cover(place, spec.posting)),
         planned=date.today(),  # noqa: DTZ011 - the user's day, in no key
-        vhr=source.identify(shown),
+        vhr=replace(image, refused=()),
+        skipped=image.refused,
         segmenter=assemble.segmenter(spec),
         sentinel_weight=assemble.sentinel_weight(spec, site),
     )

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.io import DatasetReader
 
@@ -24,6 +26,7 @@ from lczmap.imagery.vhr_view import BYTES_HIGH, BYTES_LOW, ShownImage, Three
 from lczmap.words.errors import BrokenAssetError, LczmapError, NoImageryError, SourceError, SourceNameError
 from lczmap.words.grid import PixelGrid
 from lczmap.words.place import LonLatBox
+from lczmap.words.scene import Skipped
 from lczmap.words.vhr import VhrIdentity, VhrPart, VhrRules
 from lczmap.words.vhr_address import NAMED, is_address
 from lczmap.words.zone import zone_of
@@ -92,7 +95,7 @@ class VhrImagery:
             SourceNameError: what a path or address names is no raster that can be used.
             SourceError: it cannot be read.
         """
-        pieces, facts = self._usable(self._place.find(box, self._today), box)
+        pieces, facts, refused = self._usable(self._place.find(box, self._today), box)
         low, high = self._stretch(facts[0])
         identity = VhrIdentity(
             name=self._rules.public,
@@ -107,10 +110,28 @@ class VhrImagery:
             metres=min(fact.metres for fact in facts),
             attribution=self._rules.attribution or _joined(piece.attribution for piece in pieces),
             licence=self._rules.licence or _joined(piece.licence for piece in pieces),
+            refused=tuple(refused),
         )
-        if not _shows(self._shown(identity, pieces), box):
-            raise self._nothing()
-        return identity
+        return self._shown_in(box, identity, pieces)
+
+    def _shown_in(self, box: LonLatBox, identity: VhrIdentity, pieces: Sequence[Piece]) -> VhrIdentity:
+        """An image that shows something of a box, without rasters that turn out to be unreadable on the way.
+
+        Raises:
+            LczmapError: it shows nothing, or nothing that can be read.
+        """
+        while True:
+            try:
+                if _shows(self._shown(identity, pieces), box):
+                    return identity
+            except BrokenAssetError as error:
+                pieces = [piece for piece in pieces if piece.id != error.item_id]
+                if not pieces or len(pieces) == len(identity.parts):
+                    raise
+                left = identity.without(error.item_id)
+                identity = replace(left, refused=(*identity.refused, _refusal(error.item_id, str(error))))
+            else:
+                raise self._nothing()
 
     def view(self, identity: VhrIdentity) -> ShownImage:
         """A reader of windows of what was identified, or of some of its parts.
@@ -144,14 +165,15 @@ class VhrImagery:
             rasters=self._rasters,
         )
 
-    def _usable(self, found: Sequence[Piece], box: LonLatBox) -> tuple[list[Piece], list[Facts]]:
-        """Pieces that meet a box and can be used, on top first, with the facts of those that were looked into.
+    def _usable(self, found: Sequence[Piece], box: LonLatBox) -> tuple[list[Piece], list[Facts], list[Skipped]]:
+        """Pieces that meet a box and can be used, on top first, the facts of those looked into, and what was refused.
 
         Raises:
             LczmapError: there is none.
         """
         pieces: list[Piece] = []
         facts: list[Facts] = []
+        refused: list[Skipped] = []
         reason: LczmapError = self._nothing()
         for piece in found:
             if pieces and not self._place.on_disk:
@@ -162,16 +184,16 @@ class VhrImagery:
             except (SourceNameError, BrokenAssetError) as error:
                 reason = error
                 if len(found) > 1:
-                    _LOG.warning("A VHR raster is left out: %s", error)
+                    refused.append(_refusal(piece.id, str(error)))
                 continue
             if facts and fact.bands != facts[0].bands:
-                _LOG.warning("The VHR raster %s is left out: its colours are in other bands.", piece.id)
+                refused.append(_refusal(piece.id, "Its colours are in other bands than those of the rest."))
             elif fact.footprint.intersects(box.polygon):
                 pieces.append(_told(piece, fact))
                 facts.append(fact)
         if not pieces:
             raise reason
-        return on_top_first(pieces), facts
+        return on_top_first(pieces), facts, refused
 
     def _facts(self, piece: Piece) -> Facts:
         """A raster's header.
@@ -216,9 +238,16 @@ class VhrImagery:
         every = sorted(self._place.find(None, self._today), key=lambda piece: piece.id)
         alike = [piece for piece in every if self._has_bands(piece, fact.bands)]
         chosen = [alike[index] for index in spread(len(alike))]
-        return stretch_of(
-            [self._rasters.read(each.asset, lambda raster: sample_of(raster, fact.bands)) for each in chosen]
-        )
+        samples: list[NDArray[np.float64]] = []
+        broken: BrokenAssetError | None = None
+        for each in chosen:
+            try:
+                samples.append(self._rasters.read(each.asset, lambda raster: sample_of(raster, fact.bands)))
+            except BrokenAssetError as error:
+                broken = error
+        if broken is not None and not samples:
+            raise broken
+        return stretch_of(samples)
 
     def _has_bands(self, piece: Piece, bands: Bands) -> bool:
         """Whether a raster can be used and has its colours there; others are left out wherever they lie."""
@@ -235,6 +264,12 @@ class VhrImagery:
             f"The VHR imagery {self._rules.title} shows nothing of the area; give imagery that covers it, or leave it "
             "out with --vhr none."
         )
+
+
+def _refusal(name: str, reason: str) -> Skipped:
+    """What is left out and why, said once in the log."""
+    _LOG.warning("The VHR raster %s is left out: %s", name, reason)
+    return Skipped(id=name, reason=reason)
 
 
 def _told(piece: Piece, fact: Facts) -> Piece:

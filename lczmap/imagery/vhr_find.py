@@ -6,7 +6,7 @@ Four places with one face, `Place`: what meets a box, what was once found, and b
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +17,7 @@ from rasterio.io import DatasetReader
 
 from lczmap.imagery.access import Asset
 from lczmap.imagery.vhr_open import OpenRasters
-from lczmap.imagery.vhr_parts import Piece, StacPieces, files_of, sha256_of
+from lczmap.imagery.vhr_parts import Piece, StacPieces, files_of, renamed, sha256_of
 from lczmap.imagery.vhr_raster import day_in
 from lczmap.imagery.vhr_tiles import description_of, filled
 from lczmap.imagery.vhr_told import size_and_tag
@@ -99,7 +99,7 @@ class DiskFiles:
         return [
             Piece(
                 id=self._name(path),
-                asset=Asset(href=str(path.absolute()), item_id=path.name, name="RGB"),
+                asset=Asset(href=str(path.absolute()), item_id=self._name(path), name="RGB"),
                 taken=day_in(path.stem, today),
                 footprint=WORLD,
             )
@@ -110,7 +110,7 @@ class DiskFiles:
         """Pieces by file name; of one file whatever it is called now."""
         found = {piece.id: piece for piece in self.find(None, today)}
         if self.kind == "file":
-            return [replace(piece, id=ids[0]) for piece in found.values()]
+            return [renamed(piece, ids[0]) for piece in found.values()]
         return [found[name] for name in ids if name in found]
 
     def digest(self, piece: Piece, rasters: OpenRasters, like: str = "") -> str:  # noqa: ARG002 - of one kind
@@ -241,7 +241,7 @@ class TileService:
         return [
             Piece(
                 id=self.rules.url,
-                asset=Asset(href=self.rules.url, item_id="tiles", name="RGB"),
+                asset=Asset(href=self.rules.url, item_id=self.rules.url, name="RGB"),
                 taken=None,
                 footprint=WORLD,
                 digest=f"day:{today.isoformat()}",

@@ -8,7 +8,7 @@ import hashlib
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -55,6 +55,11 @@ class Piece:
     """By its own metadata."""
     licence: str = ""
     """By its own metadata."""
+
+
+def renamed(piece: Piece, name: str) -> Piece:
+    """The same raster under another name, by which errors blame it too."""
+    return replace(piece, id=name, asset=replace(piece.asset, item_id=name))
 
 
 def on_top_first(pieces: Iterable[Piece]) -> list[Piece]:

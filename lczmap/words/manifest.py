@@ -74,7 +74,8 @@ def _second_stream(plan: Plan) -> dict[str, object]:
     """What only a run with a VHR image holds; a manifest by one stream is written as it always was."""
     tables: dict[str, object] = {}
     if plan.vhr is not None:
-        tables["vhr"] = {**_plain(plan.vhr), "parts": [_part(part) for part in plan.vhr.parts]}
+        told = {name: value for name, value in _plain(plan.vhr).items() if name != "refused"}
+        tables["vhr"] = {**told, "parts": [_part(part) for part in plan.vhr.parts]}
     if plan.segmenter is not None:
         tables["segmenter"] = _plain(plan.segmenter)
     if plan.sentinel_weight is not None:

@@ -118,16 +118,27 @@ class Plan:
                 return entry
         raise SpecError(f"Tile {name} is not in the plan of {self.place.slug}; it holds {len(self.tiles)}.")
 
-    def without(self, scene_id: str, reason: str) -> "Plan":
-        """The plan that remains when one item turns out to be unreadable: it leaves every tile.
+    def without(self, item_id: str, reason: str) -> "Plan":
+        """The plan that remains when one item or VHR raster turns out to be unreadable: it leaves every tile.
 
-        A plan that does not hold the item is left as it is.
+        A plan that does not hold it is left as it is.
 
         Raises:
-            NoImageryError: where a tile would be left without any scene.
+            NoImageryError: where a tile would be left without any scene, or the VHR image without any raster.
         """
-        if scene_id not in self.scenes:
+        if item_id in self.scenes:
+            return self._without_scene(item_id, reason)
+        if self.vhr is None or item_id not in {part.id for part in self.vhr.parts}:
             return self
+        image = self.vhr.without(item_id)
+        if not image.parts:
+            raise NoImageryError(
+                f"The VHR raster {item_id} cannot be read ({reason}) and there is no other; give other imagery, or "
+                "leave it out with --vhr none."
+            )
+        return replace(self, vhr=image, skipped=(*self.skipped, Skipped(id=item_id, reason=reason)))
+
+    def _without_scene(self, scene_id: str, reason: str) -> "Plan":
         tiles = tuple(
             replace(entry, scene_ids=tuple(other for other in entry.scene_ids if other != scene_id))
             for entry in self.tiles

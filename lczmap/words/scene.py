@@ -66,10 +66,10 @@ class SceneItem:
 
 @dataclass(frozen=True, kw_only=True)
 class Skipped:
-    """An item that the search found and the plan leaves out."""
+    """An item or a VHR raster that was found and that the plan leaves out."""
 
     id: str
-    """STAC item id."""
+    """STAC item id, or a VHR raster's."""
     reason: str
     """Why, in a few words."""
 

@@ -5,7 +5,7 @@ template without key and the day they were asked.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
@@ -17,6 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from lczmap.words.errors import SpecError
 from lczmap.words.period import Period
 from lczmap.words.place import LonLatBox
+from lczmap.words.scene import Skipped
 from lczmap.words.source import Signing
 
 VhrKind = Literal["file", "folder", "stac", "tiles"]
@@ -74,6 +75,8 @@ class VhrIdentity:
     """Line that every product must carry; empty where nobody says."""
     licence: str
     """Licence; empty where nobody says."""
+    refused: tuple[Skipped, ...] = field(default=(), compare=False)
+    """Rasters that were found and cannot be used, until a plan takes them over; no part of what the image is."""
 
     @property
     def taken(self) -> tuple[date, date] | None:
@@ -95,6 +98,10 @@ class VhrIdentity:
         """The same image with only those parts whose box meets an outline in degrees."""
         meets = shapely.intersects(self._boxes, outline)
         return replace(self, parts=tuple(part for part, met in zip(self.parts, meets, strict=True) if met))
+
+    def without(self, part_id: str) -> "VhrIdentity":
+        """The same image without one of its parts."""
+        return replace(self, parts=tuple(part for part in self.parts if part.id != part_id))
 
     def far(self, period: Period) -> tuple[bool, ...]:
         """Of each part, whether it was taken far from a period, as far as anybody says when."""
