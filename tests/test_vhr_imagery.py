@@ -317,6 +317,42 @@ def test_identity_follows_the_bytes_and_keeps_no_path(tmp_path: Path) -> None:
     assert again.identify(box()).digest_fields != one.digest_fields
 
 
+BESIDE = {
+    "nodata": "".join(f'<PAMRasterBand band="{band}"><NoDataValue>90</NoDataValue>{{}}' for band in (1, 2, 3)),
+    "colours": "".join(
+        f'<PAMRasterBand band="{band}"><ColorInterp>{colour}</ColorInterp>{{}}'
+        for band, colour in enumerate(("Blue", "Green", "Red"), start=1)
+    ),
+    "place": "<GeoTransform>499850, 0.5, 0, 5000160, 0, -0.5</GeoTransform>"
+    + "".join(f'<PAMRasterBand band="{band}">{{}}' for band in (1, 2, 3)),
+}
+STATISTICS = '<Metadata><MDI key="STATISTICS_MEAN">90</MDI></Metadata></PAMRasterBand>'
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_a_file_beside_a_raster_changes_of_its_picture_is_in_its_digest(tmp_path: Path, name: str) -> None:
+    """Its statistics are not: a GIS writes them whenever somebody looks."""
+    pixels = np.stack([np.full((640, 640), value, np.uint8) for value in (150, 200, 250)])
+    pixels[:, :, :320] = 90
+    path = write(tmp_path / "ortho.tif", pixels, Sheet())
+
+    def told() -> tuple[str, bytes]:
+        source = vhr_source(str(path))
+        identity = source.identify(box(400))
+        return identity.parts[0].digest, source.view(identity).read(grid(400)).tobytes()
+
+    def beside(text: str) -> None:
+        (tmp_path / "ortho.tif.aux.xml").write_text(f"<PAMDataset>{text}</PAMDataset>", encoding="utf-8")
+
+    digest, picture = told()
+    beside('<PAMRasterBand band="1">' + STATISTICS)
+    assert told() == (digest, picture)
+    beside(BESIDE[name].replace("{}", STATISTICS))
+    other_digest, other_picture = told()
+    assert other_picture != picture
+    assert other_digest != digest
+
+
 def test_a_virtual_raster_goes_by_the_files_it_joins(tmp_path: Path) -> None:
     sheet = Sheet()
     path = write(tmp_path / "part.tif", np.full((3, 640, 640), 90, np.uint8), sheet)

@@ -74,7 +74,8 @@ def test_a_collection_on_disk_is_shown_newest_first(tmp_path: Path) -> None:
     source = vhr_source("local", local=tmp_path)
     identity = source.identify(box(100))
     assert [part.id for part in identity.parts] == ["b", "a"]
-    assert identity.parts[0].digest == f"sha256:{hashlib.sha256((tmp_path / 'new.tif').read_bytes()).hexdigest()}"
+    whole = hashlib.sha256((tmp_path / "new.tif").read_bytes()).hexdigest()
+    assert identity.parts[0].digest.startswith(f"sha256:{whole},")
     assert (identity.kind, identity.attribution, identity.licence) == ("stac", "Some Office", "CC-BY-4.0")
     assert identity.taken == (date(2019, 5, 1), date(2022, 6, 1))
     assert str(tmp_path) not in repr(identity)

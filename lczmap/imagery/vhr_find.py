@@ -114,14 +114,19 @@ class DiskFiles:
         return [found[name] for name in ids if name in found]
 
     def digest(self, piece: Piece, rasters: OpenRasters, like: str = "") -> str:  # noqa: ARG002 - of one kind
-        """SHA-256 of the file, or of all files it is made of (a VRT's sources, overviews, masks) under their names."""
-        files = rasters.read(piece.asset, lambda raster: [Path(name) for name in raster.files])
+        """SHA-256 of the file, or of all files it is made of (a VRT's sources, overviews, masks) under their names.
+
+        And of what GDAL makes of them: files of GDAL and GIS beside a raster (`.aux.xml`) may move it, or say where it
+        has no data. Their bytes do not count, since statistics are written into them whenever somebody looks.
+        """
+        files, header = rasters.read(
+            piece.asset, lambda raster: ([Path(name) for name in raster.files], _header_sum(raster))
+        )
         mine = sorted({path for path in files if path.is_file() and path.suffix != ".xml"} | {Path(piece.asset.href)})
         # in the order of their paths: files in several folders may have one name
         sums = [(path.name, self._sha256(path)) for path in mine]
-        if len(sums) == 1:
-            return f"sha256:{sums[0][1]}"
-        return f"sha256:{hashlib.sha256(json.dumps(sums).encode()).hexdigest()}"
+        whole = sums[0][1] if len(sums) == 1 else hashlib.sha256(json.dumps(sums).encode()).hexdigest()
+        return f"sha256:{whole},header:{header}"
 
     def _name(self, path: Path) -> str:
         return path.name if self.kind == "file" else path.relative_to(self.path).as_posix()
@@ -262,6 +267,19 @@ class TileService:
 
     def forget(self, href: str) -> None:
         """Nothing to forget."""
+
+
+def _header_sum(raster: DatasetReader) -> str:
+    """SHA-256, its first 16 digits, of what decides where a raster lies, what is data and which colour is which."""
+    told = [
+        raster.crs.to_string() if raster.crs is not None else "",
+        tuple(raster.transform),
+        raster.nodatavals,
+        [[flag.name for flag in flags] for flags in raster.mask_flag_enums],
+        [colour.name for colour in raster.colorinterp],
+        raster.descriptions,
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
 def _overview_sum(raster: DatasetReader) -> str:

@@ -39,8 +39,8 @@ class VhrPart:
     id: str
     """File name or STAC item id."""
     digest: str
-    """What its bytes go by: `sha256:...`, `size:...,etag:...`, `overview:...` (SHA-256 of the coarsest one),
-    `item:...,updated:...` or `day:...`."""
+    """What its bytes go by: `sha256:...,header:...` (of its files, and of what GDAL makes of them),
+    `size:...,etag:...`, `overview:...` (SHA-256 of the coarsest one), `item:...,updated:...` or `day:...`."""
     taken: date | None = None
     """Day it was taken; None where nobody says."""
     box: LonLatBox | None = None
