@@ -121,7 +121,7 @@ def far_cells(look: VhrPixels, corners: NDArray[np.int64], far: Sequence[bool]) 
     pixels = np.array([*far, False], np.bool_)[look.parts]
     if not pixels.any():
         return np.zeros(len(corners), np.bool_)
-    old, shown = _counted(pixels, corners), _counted(np.asarray(look.parts >= 0), corners)
+    old, shown = _counted(pixels, corners), _counted(look.colours.any(axis=2), corners)
     most: NDArray[np.bool_] = (old > 0) & (2 * old >= shown)
     return most
 
