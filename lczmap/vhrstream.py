@@ -105,7 +105,7 @@ def covered_cells(picture: NDArray[np.uint8], corners: NDArray[np.int64]) -> NDA
         picture: (rows, columns, 3) at 1 m, black where there is no data.
         corners: (k, 2) row and column of each square's upper left corner.
     """
-    enough: NDArray[np.bool_] = _counted(picture.any(axis=2), corners) >= COVERED_SHARE * WINDOW_METRES**2
+    enough: NDArray[np.bool_] = _counted(_shown(picture), corners) >= COVERED_SHARE * WINDOW_METRES**2
     return enough
 
 
@@ -121,9 +121,14 @@ def far_cells(look: VhrPixels, corners: NDArray[np.int64], far: Sequence[bool]) 
     pixels = np.array([*far, False], np.bool_)[look.parts]
     if not pixels.any():
         return np.zeros(len(corners), np.bool_)
-    old, shown = _counted(pixels, corners), _counted(look.colours.any(axis=2), corners)
+    old, shown = _counted(pixels, corners), _counted(_shown(look.colours), corners)
     most: NDArray[np.bool_] = (old > 0) & (2 * old >= shown)
     return most
+
+
+def _shown(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """(rows, columns) where a picture is not black, which is no data."""
+    return np.asarray(picture.any(axis=2), np.bool_)
 
 
 def _counted(pixels: NDArray[np.bool_], corners: NDArray[np.int64]) -> NDArray[np.int64]:
