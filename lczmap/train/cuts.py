@@ -135,8 +135,8 @@ def write_cut(place: Place, segmenter: Segmenter, *, pairs: Path, out: Path) -> 
     path, pair = out / f"{place.name}.npz", read_pair(pairs / f"{place.name}.npz")
     if not path.exists() or _read_graphs(path)[1] != digest_of(pair):
         graphs = graphs_on(pair.picture, segmenter)
-        arrays = {"nodes": graphs.nodes, "centres": graphs.centres, "counts": graphs.counts}
-        save(path, {**arrays, "of": np.array(digest_of(pair))})
+        arrays: dict[str, NDArray[np.generic]] = {"nodes": graphs.nodes, "centres": graphs.centres}
+        save(path, {**arrays, "counts": graphs.counts, "of": np.array(digest_of(pair))})
     return path
 
 
