@@ -164,10 +164,8 @@ def test_cuts_are_read_with_the_patches_of_their_pieces(tmp_path: Path, pair: Pa
 
 
 def test_a_cut_of_another_picture_is_refused_and_made_anew(tmp_path: Path, pair: Pair) -> None:
-    segmenter, picture = (
-        QuarterSegmenter(SegmenterSpec(name="q", network="slic")),
-        np.full((1600, 1600, 3), 90, np.uint8),
-    )
+    segmenter = QuarterSegmenter(SegmenterSpec(name="q", network="slic"))
+    picture = np.full((1280 + 2 * MARGIN,) * 2 + (3,), 90, np.uint8)
     known = {"x": np.repeat(pair.patches.x, 4, axis=0), "truth": np.arange(1, 17, dtype=np.uint8)}
     known |= {"share": np.ones(16, np.float32), "frozen": np.array("0" * 64)}
     save(tmp_path / f"{PLACE.name}.npz", known | {"jpeg": _jpeg(picture)})
